@@ -1,0 +1,120 @@
+"""Asking the ledger: a call becomes a command with its key and conditions, and gets its answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from api.call import Call
+from api.envelope import encoded, enveloped, now_text
+from api.idempotency import fingerprint
+from api.preconditions import accepted_versions, etag
+from api.problems import PROBLEM_JSON, problem
+from api.reply import JSON, Bare
+from api.routing import position_headers
+from ledger.commands.asked import Answer, Asked, Idempotency, Loaded, Outcome, Reveal
+from ledger.commands.command import Command, Context
+from ledger.errors import Refused
+from ledger.events.recorded import Actor
+
+Handle: TypeAlias = Callable[[Command, Context, Asked], Awaitable[Outcome]]
+Show: TypeAlias = Callable[[Loaded, Reveal], Any]
+"""Turns the state that answers a command into the shape that is shown. Pure."""
+REFUSED_FROM = 400
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """Where commands are handed in: the ledger, the epoch of its store, the key of fingerprints."""
+
+    handle: Handle
+    epoch: str
+    secret: bytes
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """How the outcome of a command is told. `location` has `{id}` where the id of the data goes."""
+
+    show: Show
+    status: int = 200
+    location: str | None = None
+    metadata: Mapping[str, Any] = {}
+    versioned: bool = True
+
+
+async def ask(call: Call, command: Command, told: Told, *, rehearsed: bool = False) -> Bare:
+    """Ask the ledger and tell what came of it; a replay tells what was told the first time."""
+    desk, asked = call.use(Desk), asked_by(call, told)
+    if rehearsed:
+        asked = msgspec.structs.replace(asked, rehearsed=True)
+    outcome = await desk.handle(command, context_of(call), asked)
+    assert outcome.answer is not None, "a command with a renderer has an answer"
+    return answer_of(outcome.answer, outcome, desk.epoch)
+
+
+def tell_later(call: Call, told: Told, loaded: Loaded, reveal: Reveal, first: Bare) -> Bare:
+    """Tell what a resource has become since its command was answered with `first`."""
+    answer = asked_by(call, told).render
+    assert answer is not None
+    shown = answer(loaded, reveal)
+    kept = tuple(header for header in first.headers if header[0] != b"etag")
+    headers = [(name.lower().encode(), value.encode()) for name, value in shown.headers.items()]
+    return Bare(status=shown.status, body=shown.body, headers=(*kept, *headers))
+
+
+def context_of(call: Call) -> Context:
+    """Return who asks, and in which story."""
+    principal = call.principal
+    return Context(
+        actor=Actor(type=principal.kind, id=principal.id, role=principal.role),
+        correlation_id=call.ids.id,
+        traceparent=call.ids.traceparent,
+        session_id=principal.session_id,
+        session_version=principal.session_version,
+    )
+
+
+def asked_by(call: Call, told: Told) -> Asked:
+    """Return how this call asks: key, condition, and both ways to be answered."""
+    timestamp = now_text()
+
+    def render(loaded: Loaded, reveal: Reveal) -> Answer:
+        shown = told.show(loaded, reveal)
+        body = enveloped(encoded(shown), encoded(told.metadata), call.ids.id, timestamp)
+        headers = {"ETag": etag(loaded.version).decode()} if told.versioned else {}
+        if told.location is not None:
+            headers["Location"] = told.location.format(id=shown.id)
+        return Answer(told.status, body, headers)
+
+    return Asked(
+        idempotency=idempotency_of(call),
+        if_match=accepted_versions(call.headers),
+        render=render,
+        render_refusal=lambda refused: refusal_answer(refused, call.ids.id),
+    )
+
+
+def refusal_answer(refused: Refused, correlation_id: str) -> Answer:
+    """Return what is remembered of a refusal."""
+    bare = problem(refused, correlation_id)
+    return Answer(bare.status, bare.body)
+
+
+def idempotency_of(call: Call) -> Idempotency | None:
+    """Return the key of this call within the caller's own keys, and what it stands for."""
+    if call.idempotency_key is None:
+        return None
+    principal = call.principal
+    owner = call.client_address if principal.id is None else principal.id
+    scope = f"{'address' if principal.id is None else principal.kind}:{owner}"
+    request_hash = fingerprint(call.use(Desk).secret, call.scope, call.document)
+    return Idempotency(scope, call.idempotency_key, request_hash)
+
+
+def answer_of(answer: Answer, outcome: Outcome, epoch: str) -> Bare:
+    """Return what goes over the wire for an outcome, told now or remembered."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+    headers += position_headers(outcome.position, epoch)
+    if outcome.replayed:
+        headers.append((b"idempotent-replayed", b"true"))
+    kind = PROBLEM_JSON if answer.status >= REFUSED_FROM else JSON
+    return Bare(status=answer.status, body=answer.body, content_type=kind, headers=tuple(headers))

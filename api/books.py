@@ -1,0 +1,87 @@
+"""Shapes of the books: postings with their entries, the trial balance, banks and branches."""
+
+from typing import Literal
+
+from api.shapes import Currency, Direction, Id, Money, MovementType, Shape, Time
+
+
+class Entry(Shape, frozen=True):
+    """One line of a posting; on a system account it has a code instead of an id."""
+
+    id: Id
+    account_id: Id | None
+    account_code: str | None
+    amount: Money
+    currency: Currency
+    direction: Direction
+
+
+class Posting(Shape, frozen=True):
+    """A balanced set of entries."""
+
+    id: Id
+    kind: MovementType
+    description: str | None
+    reference: str | None
+    entries: list[Entry]
+    payment_id: Id | None
+    transfer_id: Id | None
+    hold_id: Id | None
+    reverses_posting_id: Id | None
+    reversed_by_posting_id: Id | None
+    reason: str | None
+    booked_at: Time
+    position: int
+    inserted_at: Time
+    updated_at: Time
+
+
+class TrialBalanceRow(Shape, frozen=True):
+    """All accounts of one code in one currency."""
+
+    code: str
+    kind: Literal["customers", "clearing", "fees", "fx", "opening"]
+    accounts: int
+    debit_total: Money
+    credit_total: Money
+    balance: Money
+
+
+class TrialBalance(Shape, frozen=True):
+    """One currency; the totals are equal or something is very wrong."""
+
+    currency: Currency
+    rows: list[TrialBalanceRow]
+    total_debit: Money
+    total_credit: Money
+    balanced: bool
+
+
+class Bank(Shape, frozen=True):
+    """An outside bank."""
+
+    id: Id
+    name: str
+    code: str
+    country: str
+    logo_url: str | None
+    api_endpoint: str | None
+    provider: Literal["sandbox", "monzo"] | None
+    status: Literal["ACTIVE", "INACTIVE"]
+    version: int
+    inserted_at: Time
+    updated_at: Time
+
+
+class Branch(Shape, frozen=True):
+    """A branch of an outside bank."""
+
+    id: Id
+    bank_id: Id
+    name: str
+    country: str
+    iban: str | None
+    swift_code: str | None
+    routing_number: str | None
+    inserted_at: Time
+    updated_at: Time

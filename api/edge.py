@@ -1,0 +1,36 @@
+"""What all calls share: settings of the edge, authenticator, counters, the things routes use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from api.callers import Authenticate
+from api.meters import Meters
+from api.proxies import Proxies
+from api.wire import Wire
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
+    """Made once per application. `uses` holds by type whatever routes are made of."""
+
+    wire: Wire
+    proxies: Proxies
+    origins: frozenset[bytes]
+    authenticate: Authenticate
+    meters: Meters
+    uses: Mapping[type, Any]
+
+
+def make_edge(
+    wire: Wire, authenticate: Authenticate, meters: Meters, uses: Mapping[type, Any]
+) -> Edge:
+    """Put an edge together from its settings."""
+    return Edge(
+        wire=wire,
+        proxies=Proxies(wire.trusted_proxies),
+        origins=frozenset(origin.encode() for origin in wire.origins),
+        authenticate=authenticate,
+        meters=meters,
+        uses=uses,
+    )

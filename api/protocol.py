@@ -1,0 +1,142 @@
+"""What happens before ASGI: requests the parser cannot accept are refused like any other.
+
+uvicorn answers malformed HTTP with a line of plain text, and puts no bound on what it collects
+before the headers end. Here both become the documented problem (http.md §1.3, §1.5, rule 7).
+"""
+
+import asyncio
+from typing import Any, ClassVar
+
+import httptools
+import structlog
+from typing_extensions import override
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from api.correlation import Correlation
+from api.problems import problem
+from api.reply import Bare
+from api.security import security_headers
+from api.wire import Wire
+from ledger.errors import Reason, Refused
+
+SLACK_BYTES = 8_192
+"""Room for what the size rules do not count: white space, line ends, the request line."""
+log = structlog.get_logger()
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. Sizes are judged exactly at the front; here only what must not pile up."""
+
+    wire: ClassVar[Wire] = Wire()
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        limits = self.wire.limits
+        self.head_bytes_max = limits.url_bytes + limits.header_bytes + SLACK_BYTES
+        self.head_bytes = 0
+        self.in_body = self.headed = self.closing = False
+        self.url = b""
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, unless this connection has been refused."""
+        if self.closing:
+            return
+        self._unset_keepalive_if_required()
+        began_in_body, self.headed = self.in_body, False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            log.debug("http.upgrade_ignored")
+        except httptools.HttpParserError:
+            self.refuse(Refused(Reason.INVALID_REQUEST))
+            return
+        passed = began_in_body or self.headed
+        self.head_bytes = 0 if passed else self.head_bytes + len(data)
+        if self.head_bytes > self.head_bytes_max:
+            self.refuse(self.oversized())
+
+    @override
+    def on_message_begin(self) -> None:
+        """Begin to count a new head."""
+        super().on_message_begin()
+        self.in_body = False
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers after the body are not headers (RFC 9110 §6.5.1)."""
+        if not self.in_body:
+            super().on_header(name, value)
+
+    @override
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application; what follows is its body."""
+        super().on_headers_complete()
+        self.in_body = self.headed = True
+
+    @override
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        super().on_message_complete()
+        self.in_body = False
+
+    def oversized(self) -> Refused:
+        """Return why a head without end is refused."""
+        limits = self.wire.limits
+        if len(self.url) > limits.url_bytes:
+            return Refused(Reason.REQUEST_URI_TOO_LONG, limit=limits.url_bytes, actual=None)
+        return Refused(Reason.REQUEST_HEADERS_TOO_LARGE, limit=limits.header_bytes, actual=None)
+
+    def refuse(self, refused: Refused) -> None:
+        """Answer what no application will see, and close.
+
+        While an earlier request is still being answered, the answer would be taken for its own:
+        then nothing is said and the connection ends with that answer.
+        """
+        self.closing = True
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if not cycle.more_body:
+                cycle.keep_alive = False
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.close()
+                return
+        self.transport.write(self.rendered(refused))
+        self.transport.close()
+
+    def rendered(self, refused: Refused) -> bytes:
+        """Return a refusal as a whole HTTP/1.1 answer."""
+        ids = Correlation({})
+        bare: Bare = problem(refused, ids.id)
+        log.info("http.refused", reason=refused.reason, correlation_id=ids.id)
+        headers = [
+            *self.server_state.default_headers,
+            *bare.header_list(),
+            (b"x-correlation-id", ids.id.encode()),
+            (b"x-request-id", ids.request_id.encode()),
+            (b"traceparent", ids.traceparent.encode()),
+            *security_headers("/", secret=False, https=self.is_https()),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
+        return b"%b%b\r\n%b" % (STATUS_LINE[bare.status], lines, bare.body)
+
+    def is_https(self) -> bool:
+        """Return whether the answer demands HTTPS; before the headers end no proxy is believed."""
+        return self.wire.always_https or self.scheme == "https"
+
+
+def protocol_of(wire: Wire) -> type[Protocol]:
+    """Return the protocol of a server with these settings."""
+    return type("WiredProtocol", (Protocol,), {"wire": wire})

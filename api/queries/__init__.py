@@ -1,0 +1,1 @@
+"""Query routes: GET only, read models only; they cannot reach the write side."""

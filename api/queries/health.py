@@ -1,0 +1,168 @@
+"""GET /api/health…: whether this process is alive, ready and well. Bare JSON, never delayed."""
+
+from time import monotonic, time
+from typing import Literal
+
+import msgspec
+import psutil
+
+from api.call import Call
+from api.callers import ANYONE
+from api.endpoint import Endpoint
+from api.envelope import encoded, now_text
+from api.probes import Check, Probes, judge
+from api.reply import Bare
+
+STARTED = monotonic() - (time() - psutil.Process().create_time())
+"""When this process started, on the monotonic clock."""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The short answer."""
+
+    status: Literal["ok"]
+    timestamp: str
+    version: str
+    uptime: int
+
+
+class Checks(msgspec.Struct, frozen=True):
+    """What was asked, and how it answered."""
+
+    database: Check
+    broker: Check
+    projections: Check
+    outbox: Check
+    memory: Check
+    disk: Check
+
+
+class DetailedHealth(msgspec.Struct, frozen=True):
+    """The long answer."""
+
+    status: Literal["ok", "degraded"]
+    timestamp: str
+    version: str
+    uptime: int
+    checks: Checks
+
+
+class ReadyChecks(msgspec.Struct, frozen=True):
+    """What has to be well before requests may come."""
+
+    database: Literal["ok", "error"]
+    application: Literal["ok", "error"]
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Whether requests may come."""
+
+    status: Literal["ready", "not_ready"]
+    timestamp: str
+    checks: ReadyChecks
+
+
+class Live(msgspec.Struct, frozen=True):
+    """Whether the process answers at all."""
+
+    status: Literal["alive"]
+    timestamp: str
+    uptime: int
+
+
+def uptime_ms() -> int:
+    """Return how long this process has been running."""
+    return int((monotonic() - STARTED) * 1000)
+
+
+async def show_health(call: Call) -> Bare:
+    """Say that the process runs, which version, for how long."""
+    health = Health("ok", now_text(), call.edge.wire.version, uptime_ms())
+    return Bare(body=encoded(health))
+
+
+async def show_detailed_health(call: Call) -> Bare:
+    """Ask every probe; anything but ok degrades the whole."""
+    probes = call.use(Probes)
+    checks = Checks(
+        **await judge(
+            database=probes.database,
+            broker=probes.broker,
+            projections=probes.projections,
+            outbox=probes.outbox,
+            memory=probes.memory,
+            disk=probes.disk,
+        )
+    )
+    well = all(check == "ok" for check in msgspec.structs.astuple(checks))
+    status: Literal["ok", "degraded"] = "ok" if well else "degraded"
+    version = call.edge.wire.version
+    detailed = DetailedHealth(status, now_text(), version, uptime_ms(), checks)
+    return Bare(status=200 if well else 503, body=encoded(detailed))
+
+
+async def show_readiness(call: Call) -> Bare:
+    """Say whether requests may come: the database answers and its schema is ours."""
+    probes = call.use(Probes)
+    found = await judge(database=probes.database, application=probes.migrated)
+    checks = ReadyChecks(
+        database="error" if found["database"] == "error" else "ok",
+        application="error" if "error" in found.values() else "ok",
+    )
+    ready = "error" not in found.values()
+    status: Literal["ready", "not_ready"] = "ready" if ready else "not_ready"
+    body = encoded(Ready(status, now_text(), checks))
+    return Bare(status=200 if ready else 503, body=body)
+
+
+async def show_liveness(_: Call) -> Bare:
+    """Say that the process answers."""
+    return Bare(body=encoded(Live("alive", now_text(), uptime_ms())))
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/api/health",
+        handler=show_health,
+        who=ANYONE,
+        summary="Say that the server runs",
+        tag="health",
+        data=Health,
+        enveloped=False,
+        limited=False,
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/health/detailed",
+        handler=show_detailed_health,
+        who=ANYONE,
+        summary="Check everything the server needs",
+        tag="health",
+        data=DetailedHealth,
+        enveloped=False,
+        limited=False,
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/health/ready",
+        handler=show_readiness,
+        who=ANYONE,
+        summary="Say whether requests may come",
+        tag="health",
+        data=Ready,
+        enveloped=False,
+        limited=False,
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/health/live",
+        handler=show_liveness,
+        who=ANYONE,
+        summary="Say that the process answers",
+        tag="health",
+        data=Live,
+        enveloped=False,
+        limited=False,
+    ),
+)

@@ -1,0 +1,164 @@
+"""From endpoints to Litestar: one raw handler per path that walks the stages of http.md §1.1."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from litestar import asgi
+from litestar.handlers.asgi_handlers import ASGIRouteHandler
+
+from api.asgi import Receive, Scope, Send
+from api.body import Gone, take_document
+from api.call import KEY, Call
+from api.callers import Who
+from api.consistency import Freshness
+from api.endpoint import ANY_TYPE, Endpoint
+from api.envelope import enveloped, now_text
+from api.fields import Faults, Field, read_body, read_fields, read_query
+from api.idempotency import idempotency_key
+from api.negotiation import check_accept, check_version
+from api.parameters import parse_query
+from api.preconditions import etag, is_known
+from api.problems import problem
+from api.reply import Bare, Reply
+from ledger.errors import Reason, Refused
+
+READS = ("GET", "HEAD")
+
+
+class Route:
+    """One path and all its methods."""
+
+    def __init__(self, path: str, endpoints: Iterable[Endpoint]) -> None:
+        self.path = path
+        self.by_method: dict[str, Endpoint] = {each.method: each for each in endpoints}
+        if "GET" in self.by_method:
+            self.by_method["HEAD"] = self.by_method["GET"]
+        self.path_fields = {name: each.path_fields for name, each in self.by_method.items()}
+        self.allow = ", ".join(sorted({*self.by_method, "OPTIONS"})).encode()
+
+    async def answer(self, scope: Scope, _: Receive, send: Send) -> None:
+        """Answer one request, whatever becomes of it."""
+        call: Call = scope[KEY]
+        call.route = self.path
+        call.places = scope["path_params"]
+        try:
+            reply = await self.perform(call)
+        except Refused as refused:
+            reply = refusal(call, refused)
+        except Gone:
+            return
+        await deliver(reply, send)
+
+    async def perform(self, call: Call) -> Bare:
+        """Walk the stages in order; the first failure is the answer."""
+        method = call.scope["method"]
+        endpoint = self.by_method.get(method)
+        if endpoint is None:
+            return self.without_endpoint(call, method)
+        call.shows_secret = endpoint.shows_secret
+        check_version(call.headers, call.scope["query_string"])
+        if endpoint.accepts is not ANY_TYPE:
+            check_accept(call.headers, endpoint.accepts)
+        if not endpoint.who.anonymous:
+            await admit(call, endpoint.who)
+        if endpoint.body is not None and method not in READS:
+            bytes_max = call.edge.wire.limits.body_bytes
+            call.document = await take_document(call.receive, call.headers, bytes_max)
+        read_request(call, endpoint, self.path_fields[method])
+        if endpoint.reads:
+            freshness = call.use(Freshness)
+            call.position = await freshness.settle(call.headers, endpoint.reads)
+        reply = await endpoint.handler(call)
+        return reply if isinstance(reply, Bare) else finished(call, reply, endpoint.status)
+
+    def without_endpoint(self, call: Call, method: str) -> Bare:
+        """Answer a method no endpoint has: tell what is allowed, or refuse."""
+        if method != "OPTIONS":
+            raise Refused(Reason.METHOD_NOT_ALLOWED, allowed=self.allow.decode().split(", "))
+        call.preflight = {b"origin", b"access-control-request-method"} <= call.headers.keys()
+        headers = () if call.preflight else ((b"allow", self.allow),)
+        return Bare(status=204, content_type=None, headers=headers)
+
+
+async def admit(call: Call, who: Who) -> None:
+    """Prove who calls, then whether the route is open to them."""
+    call.principal = principal = await call.edge.authenticate(call.headers)
+    if not who.admits(principal):
+        raise Refused(
+            Reason.INSUFFICIENT_PERMISSIONS,
+            role=principal.role,
+            required_roles=who.required(),
+        )
+
+
+def read_request(call: Call, endpoint: Endpoint, path_fields: tuple[Field, ...]) -> None:
+    """Read headers, path, query and body fields; all that is wrong is told together."""
+    faults = Faults()
+    if endpoint.keyed:
+        try:
+            call.idempotency_key = idempotency_key(call.headers)
+        except Refused as refused:
+            faults.add_refusal("Idempotency-Key", refused)
+    if path_fields:
+        call.path = read_fields(path_fields, call.places, faults)
+    if endpoint.query is not None and (endpoint.query or call.scope["query_string"]):
+        parameters = parse_query(call.scope["query_string"])
+        call.query = read_query(endpoint.query, parameters, faults)
+    if call.document or (endpoint.body is not None and endpoint.body.fields):
+        assert endpoint.body is not None, "only a field table makes the router take a document"
+        call.body = read_body(endpoint.body, call.document, faults)
+    faults.tell()
+
+
+def refusal(call: Call, refused: Refused) -> Bare:
+    """Render a refusal of this call, and count it."""
+    call.reason = refused.reason
+    call.edge.meters.count_refusal(refused.reason)
+    return problem(refused, call.ids.id, token_sent=b"authorization" in call.headers)
+
+
+async def deliver(bare: Bare, send: Send) -> None:
+    """Send an answer."""
+    headers = bare.header_list()
+    await send({"type": "http.response.start", "status": bare.status, "headers": headers})
+    await send({"type": "http.response.body", "body": bare.body})
+
+
+def finished(call: Call, reply: Reply, usual_status: int) -> Bare:
+    """Turn a success into what goes over the wire: envelope, tags, place in the log."""
+    headers = list(reply.headers)
+    if call.position is not None:
+        headers += position_headers(call.position, call.use(Freshness).epoch)
+    if reply.location is not None:
+        headers.append((b"location", reply.location.encode()))
+    if reply.version is not None:
+        headers.append((b"etag", etag(reply.version)))
+        reading = call.scope["method"] in READS and reply.lasting
+        if reading and is_known(call.headers, reply.version):
+            return Bare(status=304, content_type=None, headers=tuple(headers))
+    body = enveloped(reply.data, reply.metadata, call.ids.id, now_text())
+    return Bare(status=reply.status or usual_status, body=body, headers=tuple(headers))
+
+
+def position_headers(position: int, epoch: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers that date an answer by the log."""
+    return [(b"ledger-position", b"%d" % position), (b"ledger-epoch", epoch.encode())]
+
+
+def routes(endpoints: Iterable[Endpoint]) -> list[Route]:
+    """Group endpoints by path; a method declared twice is a mistake of ours."""
+    by_path: dict[str, list[Endpoint]] = defaultdict(list)
+    for endpoint in endpoints:
+        assert endpoint.method not in {each.method for each in by_path[endpoint.path]}, endpoint
+        by_path[endpoint.path].append(endpoint)
+    return [Route(path, group) for path, group in by_path.items()]
+
+
+def compiled(route: Route) -> ASGIRouteHandler:
+    """Return the Litestar handler of a path."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        await route.answer(scope, receive, send)
+
+    path = route.path.replace("}", ":str}")
+    return asgi(path, copy_scope=False)(handle)

@@ -1,0 +1,186 @@
+"""One attempt at one command: judge who asks, look for an earlier answer, decide, render."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ledger.append.memory import Overlay
+from ledger.append.ports import Decided, Key, Remembered, Vault, pack, unpack
+from ledger.commands.asked import Answer, Asked, Idempotency, Loaded, Outcome
+from ledger.commands.command import Command, Context
+from ledger.decisions.callers import judge_caller
+from ledger.decisions.routing import DECISIONS
+from ledger.decisions.view import ABSENT, NotLoaded, PrivateRow, View, claim_key
+from ledger.errors import Reason, Refused
+from ledger.events.recorded import Metadata
+from ledger.policies.limits import Rules
+
+REMEMBERED_STATUSES = frozenset({404, 409, 412, 422})
+"""Refusals that a key remembers, when trying again cannot help (http.md §1.9)."""
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """A command on its way: sealed, named, and with the rows that came into being with it."""
+
+    command: Command
+    context: Context
+    asked: Asked
+    command_id: str
+    born: PrivateRow | None = None
+    answer_subject: str | None = None
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Return the scope and key under which the command is kept for ever."""
+        key = self.asked.idempotency
+        return ("", self.command_id) if key is None else (key.scope, key.key)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt came to; it is told only after the batch it belongs to is committed.
+
+    `decided` is what must be written, None when there is nothing; `position` is set on a replay;
+    `failure` is a bug that one command met and the others of its batch must not.
+    """
+
+    decided: Decided | None = None
+    changed: dict[str, Any] = {}
+    result: Loaded | None = None
+    answer: Answer | None = None
+    refused: Refused | None = None
+    failure: Exception | None = None
+    position: int | None = None
+
+    def outcome(self, position: int) -> Outcome:
+        """Return what the asker is told; raises the refusal or the failure instead."""
+        error = self.refused or self.failure
+        if error is not None:
+            raise error
+        replayed = self.position is not None
+        return Outcome(
+            position if self.position is None else self.position, self.result, self.answer, replayed
+        )
+
+
+class Attempts:
+    """Everything attempts share: the rules, the vault, and the answers of earlier keys."""
+
+    def __init__(
+        self, rules: Rules, vault: Vault, earlier: Mapping[tuple[str, str], Remembered | None]
+    ) -> None:
+        self.rules, self.vault, self.earlier = rules, vault, earlier
+
+    def attempt(self, submission: Submission, overlay: Overlay, now: str) -> Verdict:
+        """Decide one command on top of `overlay`, which is left as it is. Raises `NotLoaded`."""
+        view = View(overlay, self.rules, now, submission.context, submission.asked)
+        try:
+            judge_caller(view)
+        except Refused as refused:
+            return Verdict(refused=refused)
+        earlier = self.earlier.get(submission.name)
+        if earlier is not None:
+            return self.replay(submission, earlier)
+        try:
+            told = DECISIONS[type(submission.command)](view, submission.command)
+        except Refused as refused:
+            return self.refuse(submission, view, refused)
+        return self.accept(submission, view, told)
+
+    def replay(self, submission: Submission, earlier: Remembered) -> Verdict:
+        """Give the first answer again; refuse a key that was used for something else."""
+        key = submission.asked.idempotency
+        if earlier.command_id == submission.command_id and earlier.answer is None:
+            return Verdict(position=earlier.last_position)
+        same = key is None or key.request_hash == earlier.request_hash
+        if not same or earlier.answer is None or earlier.answer_key is None:
+            refused = Refused(Reason.IDEMPOTENCY_KEY_REUSED, position=earlier.last_position)
+            return Verdict(refused=refused)
+        opened = self.vault.by_id(earlier.answer_key)
+        if opened is None:
+            refused = Refused(Reason.IDEMPOTENCY_KEY_REUSED, position=earlier.last_position)
+            return Verdict(refused=refused)
+        answer = unpack(opened.open_bytes(earlier.answer, earlier.command_id))
+        return Verdict(answer=answer, position=earlier.last_position)
+
+    def refuse(self, submission: Submission, view: View, refused: Refused) -> Verdict:
+        """Remember a final no under its key; any other no leaves no trace.
+
+        A key that may have been used before is looked up first: its first answer is the answer.
+        """
+        key, render = submission.asked.idempotency, submission.asked.render_refusal
+        if key is None:
+            return Verdict(refused=refused)
+        fact = refused.reason.fact
+        if render is None or fact.retryable or fact.status not in REMEMBERED_STATUSES:
+            if submission.name not in self.earlier:
+                raise NotLoaded(f"command:{key.scope}\n{key.key}")
+            return Verdict(refused=refused)
+        nothing = View(view.memory, view.rules, view.now, view.context, view.asked)
+        decided = self.decided(submission, nothing, render(refused))
+        return Verdict(decided=decided, refused=refused)
+
+    def accept(self, submission: Submission, view: View, told: str | Refused) -> Verdict:
+        """Render the answer and gather what must be written."""
+        refused = told if isinstance(told, Refused) else None
+        result = None if isinstance(told, Refused) else view.load(told)
+        answer = None
+        if result is not None and submission.asked.render is not None:
+            answer = submission.asked.render(result, view.reveal)
+        if submission.asked.rehearsed:
+            return Verdict(result=result, answer=answer, refused=refused)
+        changed = {key: entry for key, entry in view.changed.items() if entry.version > 0}
+        for (namespace, key), change in view.claims.items():
+            changed[claim_key(namespace, key)] = ABSENT if change.after is None else change.after
+        writes = view.events or view.rows or view.claims or submission.asked.idempotency
+        return Verdict(
+            decided=self.decided(submission, view, answer) if writes else None,
+            changed=changed,
+            result=result,
+            answer=answer,
+            refused=refused,
+        )
+
+    def decided(self, submission: Submission, view: View, answer: Answer | None) -> Decided:
+        """Return what one transaction must write for the command."""
+        key, scope_and_key = submission.asked.idempotency, submission.name
+        sealing = self.answer_key(submission) if key is not None and answer is not None else None
+        born = [submission.born] if submission.born is not None and view.events else []
+        return Decided(
+            command_id=submission.command_id,
+            scope=scope_and_key[0],
+            key=scope_and_key[1],
+            request_hash=None if key is None else key.request_hash,
+            metadata=metadata_of(view, key),
+            now=view.now,
+            events=view.events,
+            claims=view.claims,
+            rows=[*born, *view.rows],
+            answer=(
+                None
+                if sealing is None or answer is None
+                else sealing.seal_bytes(pack(answer), submission.command_id)
+            ),
+            answer_key=None if sealing is None else sealing.kid,
+        )
+
+    def answer_key(self, submission: Submission) -> Key | None:
+        """Return the key that answers to this asker are kept under."""
+        if submission.answer_subject is None:
+            return None
+        key = self.vault.of(submission.answer_subject)
+        if key is None:
+            raise NotLoaded(f"subject:{submission.answer_subject}")
+        return key
+
+
+def metadata_of(view: View, key: Idempotency | None) -> Metadata:
+    """Say who asked and why, for every event of the command."""
+    context = view.context
+    return Metadata(
+        actor=view.caller,
+        correlation_id=context.correlation_id,
+        causation_id=context.causation_id,
+        idempotency_key_hash=None if key is None else view.digest("key", key.scope, key.key),
+        traceparent=context.traceparent,
+    )

@@ -1,0 +1,92 @@
+"""Loading: what decisions asked for and memory did not have, fetched together and put there."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+
+from ledger.append.memory import Memory
+from ledger.append.ports import Decided, Remembered, Store, Turn, Unavailable, Vault
+
+EARLIER_MAX = 8192
+
+
+class Loading:
+    """Fetches streams, claims, data keys and earlier answers by their memory keys."""
+
+    def __init__(self, store: Store, vault: Vault, memory: Memory) -> None:
+        self.store, self.vault, self.memory = store, vault, memory
+        self.earlier: OrderedDict[tuple[str, str], Remembered | None] = OrderedDict()
+        self.wanted: dict[str, list[Callable[[], None]]] = {}
+        self.fetching: asyncio.Task[None] | None = None
+
+    def want(self, key: str, then: Callable[[], None]) -> None:
+        """Fetch `key` soon, together with whatever else is wanted by then; then call `then`."""
+        self.wanted.setdefault(key, []).append(then)
+        if self.fetching is None or self.fetching.done():
+            self.fetching = asyncio.create_task(self.fetch_wanted())
+
+    async def fetch_wanted(self) -> None:
+        """Fetch until nothing is wanted. A store out of reach is found out by the next append."""
+        while self.wanted:
+            wanted, self.wanted = self.wanted, {}
+            try:
+                await self.bring(wanted)
+            except Unavailable:
+                await asyncio.sleep(0.05)
+            for thens in wanted.values():
+                for then in thens:
+                    then()
+
+    async def bring(self, keys: Collection[str], turn: Turn | None = None) -> None:
+        """Put `keys` into memory, or whatever keeps them; under a locked head when in `turn`."""
+        kids = [key.removeprefix("key:") for key in keys if key.startswith("key:")]
+        subjects = [key.removeprefix("subject:") for key in keys if key.startswith("subject:")]
+        commands = [key.removeprefix("command:") for key in keys if key.startswith("command:")]
+        states = [key for key in keys if not key.startswith(("key:", "subject:", "command:"))]
+        if kids or subjects:
+            await self.vault.fetch(subjects=subjects, kids=kids)
+        if commands:
+            await self.look_up([name_of(command) for command in commands])
+        if states and turn is not None:
+            self.memory.learn((await turn.fetch(states)).entries)
+        elif states:
+            await self.bring_states(states)
+
+    async def bring_states(self, keys: Collection[str]) -> None:
+        """Read streams and claims; a reading older than what memory has followed is repeated."""
+        while True:
+            fetched = await self.store.fetch(keys)
+            if fetched.position >= self.memory.followed_to:
+                self.memory.learn(fetched.entries)
+                return
+
+    async def look_up(self, names: Collection[tuple[str, str]]) -> None:
+        """Find out what became of earlier commands of these names."""
+        found = await self.store.find(names)
+        for name in names:
+            self.keep(name, found.get(name))
+
+    def remember(self, written: Decided, position: int) -> None:
+        """Know the answer of a command just committed, so that repeating it costs nothing."""
+        if written.request_hash is not None:
+            earlier = Remembered(
+                written.command_id,
+                written.request_hash,
+                position,
+                written.answer,
+                written.answer_key,
+            )
+            self.keep((written.scope, written.key), earlier)
+
+    def keep(self, name: tuple[str, str], earlier: Remembered | None) -> None:
+        """Remember an answer; the oldest ones go first."""
+        self.earlier.pop(name, None)
+        self.earlier[name] = earlier
+        while len(self.earlier) > EARLIER_MAX:
+            self.earlier.popitem(last=False)
+
+
+def name_of(command: str) -> tuple[str, str]:
+    """Return scope and key of a command's memory key."""
+    scope, _, key = command.partition("\n")
+    return scope, key

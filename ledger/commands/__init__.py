@@ -1,0 +1,1 @@
+"""Commands: wishes in the imperative, each naming what it creates or addresses."""

@@ -1,0 +1,24 @@
+"""Commands about the catalogue of banks."""
+
+from ledger.commands.command import Command
+
+
+class RegisterBank(Command, frozen=True, kw_only=True):
+    bank_id: str
+    name: str
+    code: str
+    country: str
+    logo_url: str | None = None
+    api_endpoint: str | None = None
+    provider: str | None = None
+    status: str = "ACTIVE"
+
+
+class AddBranch(Command, frozen=True, kw_only=True):
+    bank_id: str
+    branch_id: str
+    name: str
+    country: str
+    iban: str | None = None
+    swift_code: str | None = None
+    routing_number: str | None = None

@@ -1,0 +1,174 @@
+"""Decisions about payments, from the wish to the rail (ledger.md §6.2, §6.3)."""
+
+from ledger.aggregates import account, payment
+from ledger.aggregates.account import Open
+from ledger.aggregates.payment import Pending, Uncreated
+from ledger.commands.account import PlaceHold
+from ledger.commands.payment import CreatePayment, ProcessPayment
+from ledger.decisions.accounts import open_state
+from ledger.decisions.callers import active_owner
+from ledger.decisions.view import Claim, View
+from ledger.errors import Reason, Refused
+from ledger.events.event import sealed, sealed_or_none
+from ledger.events.payment import (
+    PaymentCreated,
+    PaymentFailed,
+    PaymentProcessingStarted,
+)
+from ledger.money import parse_positive
+from ledger.policies import access
+
+FINGERPRINT = "payment_fingerprint"
+
+
+def create_payment(view: View, command: CreatePayment) -> str:
+    """Ask for a payment: judged in the order of §6.2; funds and limits of the day come later."""
+    stream = f"payment-{command.payment_id}"
+    if not isinstance(view.begin(stream), Uncreated):
+        return stream
+    source, amount = addressed(view, command)
+    refuse_standing(view, source)
+    refuse_oversized(view, source, amount)
+    refuse_without_rail(view, command, source)
+    view.record(stream, created(view, command, source, amount))
+    return stream
+
+
+def addressed(view: View, command: CreatePayment) -> tuple[Open, int]:
+    """Return the account and the amount in its minor units; refuse in the order of §6.2."""
+    source = open_state(view, command.user_bank_account_id)
+    access.may_pay_from(view.caller, source.user_id)
+    if command.destination_account_id is not None:
+        destination = open_state(view, command.destination_account_id)
+        refuse_destination(command, source, destination)
+    if command.currency not in {None, source.currency}:
+        raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
+    smallest = view.rules.smallest(source.currency)
+    return source, parse_positive(command.amount, source.currency, smallest)
+
+
+def refuse_destination(command: CreatePayment, source: Open, destination: Open) -> None:
+    """Refuse the same account twice, then currencies that differ."""
+    if command.destination_account_id == command.user_bank_account_id:
+        raise Refused(Reason.SAME_ACCOUNT_TRANSFER)
+    if destination.currency != source.currency:
+        raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
+
+
+def refuse_standing(view: View, source: Open) -> None:
+    """Refuse to pay from an account whose owner may not act."""
+    if not active_owner(view, source.user_id):
+        raise Refused(Reason.ACCOUNT_SUSPENDED)
+
+
+def refuse_without_rail(view: View, command: CreatePayment, source: Open) -> None:
+    """Refuse accounts whose money lies at an outside bank that nobody here can reach (§6.5)."""
+    destination = command.destination_account_id
+    linked = destination and open_state(view, destination).bank_connection_id
+    if source.bank_connection_id or linked:
+        raise Refused(Reason.RAIL_UNAVAILABLE)
+
+
+def created(view: View, command: CreatePayment, source: Open, amount: int) -> PaymentCreated:
+    """Tell what was asked for; accounts without a connection pay on the `book` rail (§6.5)."""
+    return PaymentCreated(
+        user_id=source.user_id,
+        user_bank_account_id=command.user_bank_account_id,
+        amount=amount,
+        currency=source.currency,
+        direction=command.direction,
+        payment_type=command.payment_type,
+        description=sealed(command.description),
+        reference=sealed_or_none(command.reference),
+        rail="book",
+        destination_account_id=command.destination_account_id,
+        scheduled_at=command.scheduled_at,
+        priority=command.priority,
+        processing=command.processing,
+        created_by=view.caller.id or view.caller.type,
+    )
+
+
+def process_payment(view: View, command: ProcessPayment) -> str:
+    """Start a payment; for a background trigger a failed check is the payment's end (§6.1)."""
+    stream = f"payment-{command.payment_id}"
+    state = view.state(stream)
+    if isinstance(state, Uncreated):
+        raise Refused(Reason.PAYMENT_NOT_FOUND)
+    access.may_process_payment(view.caller, state.terms.user_id)
+    view.match_version(stream)
+    pending = payment.refuse_unless_pending(state)
+    try:
+        hold_id = start(view, command, pending)
+    except Refused as refused:
+        if command.trigger == "caller":
+            raise
+        fail_at_once(view, stream, command.trigger, refused)
+        return stream
+    view.record(stream, PaymentProcessingStarted(hold_id=hold_id, trigger=command.trigger))
+    return stream
+
+
+def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
+    """Judge checks 5 to 10 of §6.3, hold the funds of a DEBIT, claim the fingerprint."""
+    terms, stream = pending.terms, f"account-{pending.terms.user_bank_account_id}"
+    source = open_state(view, terms.user_bank_account_id)
+    if terms.direction == "CREDIT" and terms.rail == "book" and command.trigger != "webhook":
+        access.may_confirm_money_in(view.caller, source.user_id)
+    if terms.direction == "DEBIT":
+        refuse_standing(view, source)
+    else:
+        refuse_oversized(view, source, terms.amount)
+        refuse_duplicate(view, command.payment_id, terms)
+        return None
+    events = account.decide(source, hold_for(view, command.payment_id, terms, source))
+    refuse_duplicate(view, command.payment_id, terms)
+    view.record(stream, *events)
+    return command.payment_id
+
+
+def refuse_oversized(view: View, source: Open, amount: int) -> None:
+    """Refuse what is over the single limit."""
+    limit = view.rules.single(source.currency)
+    if amount > limit:
+        raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT, limit=source.shown(limit))
+
+
+def hold_for(view: View, payment_id: str, terms: PaymentCreated, source: Open) -> PlaceHold:
+    """Return the hold that a DEBIT payment needs; it never expires (§5.3)."""
+    return PlaceHold(
+        account_id=terms.user_bank_account_id,
+        hold_id=payment_id,
+        amount=terms.amount,
+        purpose="PAYMENT",
+        placed_by=view.caller.id or view.caller.type,
+        payment_id=payment_id,
+        destination_account_id=terms.destination_account_id,
+        description=terms.description,
+        reference=terms.reference,
+        single_limit=view.rules.single(source.currency),
+        daily_limit=view.rules.daily(source.account_type, source.currency),
+        now=view.now,
+    )
+
+
+def refuse_duplicate(view: View, payment_id: str, terms: PaymentCreated) -> None:
+    """Claim what makes a payment a duplicate; refuse while another one has it (§6.5)."""
+    if view.rules.detect_duplicates:
+        key = fingerprint(view, terms)
+        view.take(FINGERPRINT, key, Claim(payment_id), Reason.DUPLICATE_TRANSACTION)
+
+
+def fingerprint(view: View, terms: PaymentCreated) -> str:
+    """Return the keyed hash by which two payments are the same; account and type do not count."""
+    text = view.reveal(terms.description) or ""
+    return view.digest(terms.user_id, terms.amount, terms.currency, text, terms.direction)
+
+
+def fail_at_once(view: View, stream: str, trigger: str, refused: Refused) -> None:
+    """Record a payment that a background trigger started and that failed its checks."""
+    view.record(
+        stream,
+        PaymentProcessingStarted(hold_id=None, trigger=trigger),
+        PaymentFailed(reason=refused.reason, category=refused.reason.fact.category, attempts=1),
+    )

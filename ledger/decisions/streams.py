@@ -1,0 +1,43 @@
+"""Stream types: what each stream begins as, and how its events move it on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ledger.aggregates import account, bank, payment, posting, session, user
+
+
+class StreamType(msgspec.Struct, frozen=True):
+    """`evolve` takes state, event and the time it was recorded; `states` are all it can return.
+
+    `remembered`: worth keeping in memory after an append, because the next command will ask.
+    """
+
+    initial: Any
+    evolve: Callable[[Any, Any, str], Any]
+    states: Any
+    remembered: bool = True
+
+
+STREAM_TYPES = {
+    "user": StreamType(user.UNREGISTERED, user.evolve, user.User),
+    "roster": StreamType(user.EMPTY_ROSTER, user.evolve_roster, user.Roster),
+    "session": StreamType(session.UNSTARTED, session.evolve, session.Session),
+    "account": StreamType(account.UNOPENED, account.evolve, account.Account),
+    "posting": StreamType(posting.UNBOOKED, posting.evolve, posting.Posting, remembered=False),
+    "transfer": StreamType(
+        posting.UNTRANSFERRED, posting.evolve_transfer, posting.Transfer, remembered=False
+    ),
+    "payment": StreamType(payment.UNCREATED, payment.evolve, payment.Payment),
+    "bank": StreamType(bank.UNKNOWN, bank.evolve, bank.Bank),
+}
+
+UUID_CHARACTERS = 36
+
+
+def type_of(stream_id: str) -> str:
+    """Return the stream type that a stream's name begins with."""
+    if len(stream_id) > UUID_CHARACTERS:
+        return stream_id[: -UUID_CHARACTERS - 1]
+    return stream_id.partition("-")[0]

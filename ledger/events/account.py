@@ -1,0 +1,82 @@
+"""What can have happened to one customer account. Amounts are int minor units of its currency."""
+
+from typing import ClassVar, TypeAlias
+
+from ledger.events.event import Event, Sealed
+
+
+class AccountOpened(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "AccountOpened"
+    user_id: str
+    currency: str
+    account_type: str
+    account_name: Sealed
+    last_four: str
+    credit_limit: int
+    bank_connection_id: str | None = None
+    external_account_id: str | None = None
+
+
+class HoldPlaced(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "HoldPlaced"
+    hold_id: str
+    amount: int
+    purpose: str
+    placed_by: str
+    payment_id: str | None
+    destination_account_id: str | None
+    description: Sealed | None
+    reference: Sealed | None
+    expires_at: str | None
+    day: str
+
+
+class HoldCaptured(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "HoldCaptured"
+    hold_id: str
+    amount: int
+    posting_id: str
+    final: bool
+
+
+class HoldReleased(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "HoldReleased"
+    hold_id: str
+    amount: int
+    cause: str
+
+
+class AccountDebited(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "AccountDebited"
+    posting_id: str
+    entry_id: str
+    amount: int
+    balance_after: int
+
+
+class AccountCredited(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "AccountCredited"
+    posting_id: str
+    entry_id: str
+    amount: int
+    balance_after: int
+
+
+class DailyUsageChanged(Event, frozen=True, kw_only=True):
+    """`cause` is the id of the hold or posting that counts, or no longer counts, on `day`."""
+
+    stored_as: ClassVar[str] = "DailyUsageChanged"
+    day: str
+    delta: int
+    cause: str
+
+
+AccountEvent: TypeAlias = (
+    AccountOpened
+    | HoldPlaced
+    | HoldCaptured
+    | HoldReleased
+    | AccountDebited
+    | AccountCredited
+    | DailyUsageChanged
+)

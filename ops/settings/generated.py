@@ -1,0 +1,92 @@
+"""Keys for development: made once, kept in the data folder, readable by their owner only."""
+
+import fcntl
+import os
+import secrets
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+FILE = "keys.json"
+
+
+class KeysUnreadable(Exception):
+    """The file of generated keys is there but cannot be used; its data would be lost with it."""
+
+
+def random_key() -> str:
+    return b64encode(secrets.token_bytes(32)).decode()
+
+
+def ring_of_one() -> str:
+    return f"k1:{random_key()}"
+
+
+def signing_key() -> str:
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    return pem.decode()
+
+
+MAKERS: dict[str, Callable[[], str]] = {
+    "SECRET_KEY_BASE": lambda: secrets.token_urlsafe(48),
+    "INDEX_KEY": random_key,
+    "JWT_SECRET": lambda: secrets.token_urlsafe(64),
+    "DATA_KEY_ENCRYPTION_KEYS": ring_of_one,
+    "TOKEN_ENCRYPTION_KEYS": ring_of_one,
+    "AUDIT_SIGNING_KEY": signing_key,
+}
+
+
+def new_keys() -> dict[str, str]:
+    """Make one of each."""
+    return {name: make() for name, make in MAKERS.items()}
+
+
+def kept_keys(data_dir: Path) -> dict[str, str]:
+    """Return the keys of the data folder, making those it lacks; processes agree on them."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    with alone(data_dir / f"{FILE}.lock"):
+        kept = stored(data_dir / FILE)
+        if MAKERS.keys() - kept.keys():
+            kept = new_keys() | kept
+            store(data_dir / FILE, kept)
+    return kept
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold `lock`, waiting for whoever has it."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def stored(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as failure:
+        raise KeysUnreadable(file) from failure
+
+
+def store(file: Path, keys: dict[str, str]) -> None:
+    """Replace the file as a whole, or not at all."""
+    unfinished = file.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as output:
+        output.write(msgspec.json.encode(keys))
+        output.flush()
+        os.fsync(output.fileno())
+    unfinished.replace(file)

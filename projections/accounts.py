@@ -1,0 +1,151 @@
+"""Accounts: what each holds, what is promised, and what it may still do."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ledger.events.account import (
+    AccountCredited,
+    AccountDebited,
+    AccountOpened,
+    DailyUsageChanged,
+    HoldCaptured,
+    HoldPlaced,
+    HoldReleased,
+)
+from projections.log import Logged
+from projections.projector import Fold, Key, On, Projector
+from projections.rows import Table
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One account. `held` counts every active hold, lapsed or not; None limits are the defaults."""
+
+    id: str
+    user_id: str
+    currency: str
+    account_type: str
+    account_name: str | None
+    status: str = "ACTIVE"
+    status_reason: str | None = None
+    balance: int = 0
+    held: int = 0
+    credit_limit: int
+    daily_limit: int | None = None
+    single_limit: int | None = None
+    spent_day: str = ""
+    spent: int = 0
+    last_four: str
+    bank_connection_id: str | None
+    external_account_id: str | None
+    last_sync_at: str | None = None
+    version: int
+    inserted_at: str
+    updated_at: str
+
+
+class ActiveHold(msgspec.Struct, frozen=True):
+    """What one hold still keeps back."""
+
+    id: str
+    account_id: str
+    remaining: int
+    expires_at: str | None
+
+
+ACCOUNT = Table("accounts", Account)
+HOLD = Table("account_holds", ActiveHold)
+
+
+def opened(fold: Fold, logged: Logged[AccountOpened]) -> None:
+    event = logged.event
+    account = Account(
+        id=logged.subject,
+        user_id=event.user_id,
+        currency=event.currency,
+        account_type=event.account_type,
+        account_name=fold.known.name(event.account_name),
+        credit_limit=event.credit_limit,
+        last_four=event.last_four,
+        bank_connection_id=event.bank_connection_id,
+        external_account_id=event.external_account_id,
+        version=logged.version,
+        inserted_at=logged.recorded_at,
+        updated_at=logged.recorded_at,
+    )
+    fold.rows.of(ACCOUNT).put(account)
+
+
+def balance_changed(fold: Fold, logged: Logged[AccountDebited | AccountCredited]) -> None:
+    change(fold, logged, balance=logged.event.balance_after)
+
+
+def hold_placed(fold: Fold, logged: Logged[HoldPlaced]) -> None:
+    event = logged.event
+    hold = ActiveHold(event.hold_id, logged.subject, event.amount, event.expires_at)
+    fold.rows.of(HOLD).put(hold)
+    change_held(fold, logged, event.amount)
+
+
+def hold_captured(fold: Fold, logged: Logged[HoldCaptured]) -> None:
+    event = logged.event
+    holds = fold.rows.of(HOLD)
+    hold = holds.get(event.hold_id)
+    if event.final:
+        holds.drop(hold.id)
+        return change_held(fold, logged, -hold.remaining)
+    holds.put(replace(hold, remaining=hold.remaining - event.amount))
+    return change_held(fold, logged, -event.amount)
+
+
+def hold_released(fold: Fold, logged: Logged[HoldReleased]) -> None:
+    holds = fold.rows.of(HOLD)
+    hold = holds.get(logged.event.hold_id)
+    holds.drop(hold.id)
+    change_held(fold, logged, -hold.remaining)
+
+
+def usage_changed(fold: Fold, logged: Logged[DailyUsageChanged]) -> None:
+    event = logged.event
+    account = fold.rows.of(ACCOUNT).get(logged.subject)
+    spent = account.spent if account.spent_day == event.day else 0
+    change(fold, logged, spent_day=event.day, spent=spent + event.delta)
+
+
+def change_held(fold: Fold, logged: Logged[Any], by: int) -> None:
+    """Change what is held on the account of `logged`."""
+    change(fold, logged, held=fold.rows.of(ACCOUNT).get(logged.subject).held + by)
+
+
+def change(fold: Fold, logged: Logged[Any], **changes: Any) -> None:
+    """Change the account of `logged`; every event of its stream is a new version."""
+    accounts = fold.rows.of(ACCOUNT)
+    account = accounts.get(logged.subject)
+    accounts.put(replace(account, version=logged.version, updated_at=logged.recorded_at, **changes))
+
+
+def account_of(logged: Logged[Any]) -> Iterable[Key]:
+    """Name the account that `logged` happened to."""
+    return ((ACCOUNT, logged.subject),)
+
+
+def account_and_hold_of(logged: Logged[HoldCaptured | HoldReleased]) -> Iterable[Key]:
+    """Name the account and the hold that `logged` happened to."""
+    return ((ACCOUNT, logged.subject), (HOLD, logged.event.hold_id))
+
+
+PROJECTOR = Projector(
+    "accounts",
+    (ACCOUNT, HOLD),
+    {
+        AccountOpened: On(opened),
+        AccountDebited: On(balance_changed, account_of),
+        AccountCredited: On(balance_changed, account_of),
+        HoldPlaced: On(hold_placed, account_of),
+        HoldCaptured: On(hold_captured, account_and_hold_of),
+        HoldReleased: On(hold_released, account_and_hold_of),
+        DailyUsageChanged: On(usage_changed, account_of),
+    },
+)

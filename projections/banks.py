@@ -1,0 +1,93 @@
+"""Banks and their branches: the catalogue that customers choose from."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import replace
+
+from ledger.events.bank import BankRegistered, BranchAdded
+from projections.log import Logged
+from projections.projector import Fold, Key, On, Projector
+from projections.rows import Table
+
+
+class Bank(msgspec.Struct, frozen=True, kw_only=True):
+    """One bank."""
+
+    id: str
+    name: str
+    code: str
+    country: str
+    logo_url: str | None
+    api_endpoint: str | None
+    provider: str | None
+    status: str
+    version: int
+    inserted_at: str
+    updated_at: str
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True):
+    """One branch of a bank."""
+
+    id: str
+    bank_id: str
+    name: str
+    country: str
+    iban: str | None
+    swift_code: str | None
+    routing_number: str | None
+    inserted_at: str
+    updated_at: str
+
+
+BANK = Table("banks", Bank)
+BRANCH = Table("branches", Branch)
+
+
+def registered(fold: Fold, logged: Logged[BankRegistered]) -> None:
+    event = logged.event
+    bank = Bank(
+        id=logged.subject,
+        name=event.name,
+        code=event.code,
+        country=event.country,
+        logo_url=event.logo_url,
+        api_endpoint=event.api_endpoint,
+        provider=event.provider,
+        status=event.status,
+        version=logged.version,
+        inserted_at=logged.recorded_at,
+        updated_at=logged.recorded_at,
+    )
+    fold.rows.of(BANK).put(bank)
+
+
+def branch_added(fold: Fold, logged: Logged[BranchAdded]) -> None:
+    event, at = logged.event, logged.recorded_at
+    branch = Branch(
+        id=event.branch_id,
+        bank_id=logged.subject,
+        name=event.name,
+        country=event.country,
+        iban=event.iban,
+        swift_code=event.swift_code,
+        routing_number=event.routing_number,
+        inserted_at=at,
+        updated_at=at,
+    )
+    fold.rows.of(BRANCH).put(branch)
+    banks = fold.rows.of(BANK)
+    banks.put(replace(banks.get(logged.subject), version=logged.version, updated_at=at))
+
+
+def bank_of(logged: Logged[BranchAdded]) -> Iterable[Key]:
+    """Name the bank that got a branch."""
+    return ((BANK, logged.subject),)
+
+
+PROJECTOR = Projector(
+    "banks",
+    (BANK, BRANCH),
+    {BankRegistered: On(registered), BranchAdded: On(branch_added, bank_of)},
+)

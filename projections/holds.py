@@ -1,0 +1,104 @@
+"""Holds: funds promised, what was taken of them, and what was given back."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ledger.events.account import HoldCaptured, HoldPlaced, HoldReleased
+from projections.log import Logged
+from projections.projector import Fold, Key, On, Projector
+from projections.rows import Table
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """One hold. Its version counts its own events, not those of its account."""
+
+    id: str
+    account_id: str
+    user_id: str
+    purpose: str
+    status: str = "ACTIVE"
+    amount: int
+    captured_amount: int = 0
+    remaining_amount: int
+    currency: str
+    description: str | None
+    reference: str | None
+    destination_account_id: str | None
+    payment_id: str | None
+    placed_by: str
+    expires_at: str | None
+    version: int = 1
+    inserted_at: str
+    updated_at: str
+
+
+HOLD = Table("holds", Hold)
+
+
+def placed(fold: Fold, logged: Logged[HoldPlaced]) -> None:
+    event, known = logged.event, fold.known
+    account = known.account(logged.subject)
+    hold = Hold(
+        id=event.hold_id,
+        account_id=logged.subject,
+        user_id=account.user_id,
+        purpose=event.purpose,
+        amount=event.amount,
+        remaining_amount=event.amount,
+        currency=account.currency,
+        description=known.text(event.description),
+        reference=known.text(event.reference),
+        destination_account_id=event.destination_account_id,
+        payment_id=event.payment_id,
+        placed_by=event.placed_by,
+        expires_at=event.expires_at,
+        inserted_at=logged.recorded_at,
+        updated_at=logged.recorded_at,
+    )
+    fold.rows.of(HOLD).put(hold)
+
+
+def captured(fold: Fold, logged: Logged[HoldCaptured]) -> None:
+    event = logged.event
+    hold = fold.rows.of(HOLD).get(event.hold_id)
+    taken = hold.captured_amount + event.amount
+    if event.final:
+        change(fold, logged, status="CAPTURED", captured_amount=taken, remaining_amount=0)
+    else:
+        left = hold.remaining_amount - event.amount
+        change(fold, logged, captured_amount=taken, remaining_amount=left)
+
+
+def released(fold: Fold, logged: Logged[HoldReleased]) -> None:
+    change(fold, logged, status="RELEASED", remaining_amount=0)
+
+
+def change(fold: Fold, logged: Logged[HoldCaptured | HoldReleased], **changes: Any) -> None:
+    """Change the hold that `logged` is about."""
+    holds = fold.rows.of(HOLD)
+    hold = holds.get(logged.event.hold_id)
+    holds.put(replace(hold, version=hold.version + 1, updated_at=logged.recorded_at, **changes))
+
+
+def hold_of(logged: Logged[HoldCaptured | HoldReleased]) -> Iterable[Key]:
+    """Name the hold that `logged` is about."""
+    return ((HOLD, logged.event.hold_id),)
+
+
+def account_of(logged: Logged[HoldPlaced]) -> Iterable[str]:
+    """Name the account that funds were promised from."""
+    return (logged.stream_id,)
+
+
+PROJECTOR = Projector(
+    "holds",
+    (HOLD,),
+    {
+        HoldPlaced: On(placed, streams=account_of),
+        HoldCaptured: On(captured, hold_of),
+        HoldReleased: On(released, hold_of),
+    },
+)

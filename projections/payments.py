@@ -1,0 +1,131 @@
+"""Payments: every wish to move money, and what became of it (ledger.md §6)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ledger.events.payment import (
+    PaymentCancelled,
+    PaymentCompleted,
+    PaymentCreated,
+    PaymentFailed,
+    PaymentProcessingStarted,
+    PaymentSubmitted,
+)
+from projections.log import Logged
+from projections.projector import Fold, Key, On, Projector
+from projections.rows import Table
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment."""
+
+    id: str
+    user_id: str
+    user_bank_account_id: str
+    amount: int
+    currency: str
+    direction: str
+    payment_type: str
+    description: str | None
+    reference: str | None
+    status: str = "PENDING"
+    processing: str
+    priority: int
+    scheduled_at: str | None
+    rail: str
+    destination_account_id: str | None
+    hold_id: str | None = None
+    posting_id: str | None = None
+    reversal_posting_id: str | None = None
+    external_transaction_id: str | None = None
+    failure_reason: str | None = None
+    processing_started_at: str | None = None
+    failed_at: str | None = None
+    posted_at: str | None = None
+    created_by: str
+    version: int
+    inserted_at: str
+    updated_at: str
+
+
+PAYMENT = Table("payments", Payment)
+
+
+def created(fold: Fold, logged: Logged[PaymentCreated]) -> None:
+    event = logged.event
+    payment = Payment(
+        id=logged.subject,
+        user_id=event.user_id,
+        user_bank_account_id=event.user_bank_account_id,
+        amount=event.amount,
+        currency=event.currency,
+        direction=event.direction,
+        payment_type=event.payment_type,
+        description=fold.known.text(event.description),
+        reference=fold.known.text(event.reference),
+        processing=event.processing,
+        priority=event.priority,
+        scheduled_at=event.scheduled_at,
+        rail=event.rail,
+        destination_account_id=event.destination_account_id,
+        created_by=event.created_by,
+        version=logged.version,
+        inserted_at=logged.recorded_at,
+        updated_at=logged.recorded_at,
+    )
+    fold.rows.of(PAYMENT).put(payment)
+
+
+def cancelled(fold: Fold, logged: Logged[PaymentCancelled]) -> None:
+    change(fold, logged, status="CANCELLED")
+
+
+def started(fold: Fold, logged: Logged[PaymentProcessingStarted]) -> None:
+    at, hold_id = logged.recorded_at, logged.event.hold_id
+    change(fold, logged, status="PROCESSING", hold_id=hold_id, processing_started_at=at)
+
+
+def completed(fold: Fold, logged: Logged[PaymentCompleted]) -> None:
+    event = logged.event
+    change(
+        fold,
+        logged,
+        status="COMPLETED",
+        posting_id=event.posting_id,
+        external_transaction_id=event.external_transaction_id,
+        posted_at=event.posted_at,
+    )
+
+
+def failed(fold: Fold, logged: Logged[PaymentFailed]) -> None:
+    reason, at = logged.event.reason, logged.recorded_at
+    change(fold, logged, status="FAILED", failure_reason=reason, failed_at=at)
+
+
+def change(fold: Fold, logged: Logged[Any], **changes: Any) -> None:
+    """Change the payment of `logged`; every event of its stream is a new version."""
+    payments = fold.rows.of(PAYMENT)
+    payment = payments.get(logged.subject)
+    payments.put(replace(payment, version=logged.version, updated_at=logged.recorded_at, **changes))
+
+
+def payment_of(logged: Logged[Any]) -> Iterable[Key]:
+    """Name the payment that `logged` happened to."""
+    return ((PAYMENT, logged.subject),)
+
+
+PROJECTOR = Projector(
+    "payments",
+    (PAYMENT,),
+    {
+        PaymentCreated: On(created),
+        PaymentCancelled: On(cancelled, payment_of),
+        PaymentProcessingStarted: On(started, payment_of),
+        PaymentSubmitted: On(change, payment_of),
+        PaymentCompleted: On(completed, payment_of),
+        PaymentFailed: On(failed, payment_of),
+    },
+)

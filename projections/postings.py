@@ -1,0 +1,91 @@
+"""Postings: what was booked, entry by entry."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ledger.entries import Entry
+from ledger.events.posting import PostingBooked
+from projections.known import Known
+from projections.log import Logged
+from projections.projector import Fold, On, Projector
+from projections.rows import Table
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One entry as kept in the row: `amount` is signed minor units."""
+
+    id: str
+    account_id: str | None
+    account_code: str | None
+    user_id: str | None
+    amount: int
+    currency: str
+
+
+class Posting(msgspec.Struct, frozen=True, kw_only=True):
+    """One posting; `entries` is JSON: a list of `Line`."""
+
+    id: str
+    kind: str
+    description: str | None
+    reference: str | None
+    entries: msgspec.Raw
+    payment_id: str | None
+    transfer_id: str | None
+    hold_id: str | None
+    reverses_posting_id: str | None
+    reversed_by_posting_id: str | None = None
+    reason: str | None
+    booked_at: str
+    position: int
+    inserted_at: str
+    updated_at: str
+
+
+POSTING = Table("postings", Posting, kept=False)
+
+
+def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
+    event, at = logged.event, logged.recorded_at
+    lines = [line_of(fold.known, entry) for entry in event.entries]
+    posting = Posting(
+        id=event.posting_id,
+        kind=event.kind,
+        description=fold.known.text(event.description),
+        reference=fold.known.text(event.reference),
+        entries=msgspec.Raw(msgspec.json.encode(lines)),
+        payment_id=event.payment_id,
+        transfer_id=event.transfer_id,
+        hold_id=event.hold_id,
+        reverses_posting_id=event.reverses_posting_id,
+        reason=event.reason,
+        booked_at=at,
+        position=logged.position,
+        inserted_at=at,
+        updated_at=at,
+    )
+    fold.rows.of(POSTING).put(posting)
+
+
+def line_of(known: Known, entry: Entry) -> Line:
+    """Return an entry with the owner of its account."""
+    owner = known.account(entry.account_id).user_id if entry.account_id is not None else None
+    return Line(
+        entry.entry_id,
+        entry.account_id,
+        entry.account_code,
+        owner,
+        entry.amount,
+        entry.currency,
+    )
+
+
+def accounts_of(logged: Logged[PostingBooked]) -> Iterable[str]:
+    """Name the customers' accounts of a posting."""
+    for entry in logged.event.entries:
+        if entry.account_id is not None:
+            yield f"account-{entry.account_id}"
+
+
+PROJECTOR = Projector("postings", (POSTING,), {PostingBooked: On(booked, streams=accounts_of)})

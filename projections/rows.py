@@ -1,0 +1,203 @@
+"""Rows in memory: what a fold has read and changed, until it is written back in bulk."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from psycopg import Connection, sql
+from psycopg.adapt import Dumper
+from typing_extensions import override
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+class Table(msgspec.Struct, Generic[R], frozen=True, eq=False):
+    """A table of a read model: rows of type `row`, found by their first field.
+
+    `kept`: rows change again and again, so they stay in memory after they were written.
+    """
+
+    name: str
+    row: type[R]
+    key_type: str = "uuid"
+    kept: bool = True
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that projectors write, in the order of the row's fields."""
+        return self.row.__struct_fields__
+
+    @property
+    def key(self) -> str:
+        """Return the column rows are found by."""
+        return self.columns[0]
+
+
+class Shelf(Generic[R]):
+    """The rows of one table in memory. `complete`: whatever is not here does not exist."""
+
+    __slots__ = ("changed", "complete", "dropped", "fresh", "key", "rows", "table")
+
+    def __init__(self, table: Table[R], *, complete: bool) -> None:
+        self.table = table
+        self.key = table.key
+        self.complete = complete
+        self.rows: dict[str, R | None] = {}
+        self.fresh: set[str] = set()
+        self.changed: set[str] = set()
+        self.dropped: set[str] = set()
+
+    def find(self, key: str) -> R | None:
+        """Return the row, or None when there is none."""
+        return self.rows.get(key)
+
+    def get(self, key: str) -> R:
+        """Return the row that must be there; raises `LookupError`."""
+        row = self.rows.get(key)
+        if row is None:
+            raise LookupError(f"{self.table.name} has no row {key}")
+        return row
+
+    def put(self, row: R) -> None:
+        """Add or replace a row."""
+        key = getattr(row, self.key)
+        if key in self.dropped:
+            self.dropped.discard(key)
+            self.changed.add(key)
+        elif self.rows.get(key) is None:
+            self.fresh.add(key)
+        elif key not in self.fresh:
+            self.changed.add(key)
+        self.rows[key] = row
+
+    def drop(self, key: str) -> None:
+        """Remove a row."""
+        self.rows[key] = None
+        if key in self.fresh:
+            self.fresh.discard(key)
+        else:
+            self.changed.discard(key)
+            self.dropped.add(key)
+
+    def unread(self, keys: Iterable[str]) -> list[str]:
+        """Return those of `keys` that have to be read before they can be folded over."""
+        return [] if self.complete else [key for key in keys if key not in self.rows]
+
+    def take_in(self, keys: Iterable[str], content: bytes) -> None:
+        """Remember what was found (a JSON array of rows) when `keys` were asked for."""
+        self.rows.update(dict.fromkeys(keys))
+        row_type: Any = self.table.row
+        for row in msgspec.json.decode(content, type=list[row_type]):
+            self.rows[getattr(row, self.key)] = row
+
+    def wrote(self, rows_max: int) -> None:
+        """Forget what was changed, and rows that are not worth their memory."""
+        self.fresh.clear()
+        self.changed.clear()
+        self.dropped.clear()
+        if not self.table.kept or len(self.rows) > rows_max:
+            self.rows.clear()
+            self.complete = False
+
+
+class Rows:
+    """All shelves of one projector."""
+
+    def __init__(self, tables: Iterable[Table[Any]], *, complete: bool = False) -> None:
+        self.shelves = {table.name: Shelf(table, complete=complete) for table in tables}
+
+    def of(self, table: Table[R]) -> Shelf[R]:
+        """Return the rows of one table."""
+        return self.shelves[table.name]
+
+    def read(self, connection: Connection, keys: Mapping[str, set[str]], suffix: str = "") -> None:
+        """Read the rows of `keys` (by table) that are not in memory yet."""
+        asked = []
+        for name, wanted in keys.items():
+            shelf = self.shelves[name]
+            unread = shelf.unread(wanted)
+            if unread:
+                query = statements(shelf.table, suffix).select
+                asked.append((shelf, unread, connection.execute(query, (unread,))))
+        for shelf, unread, answer in asked:
+            found = answer.fetchone()
+            assert found is not None, "an aggregate has one row"
+            shelf.take_in(unread, found[0])
+
+    def write(self, connection: Connection, suffix: str = "") -> None:
+        """Write every changed row with one statement per table and kind of change."""
+        for shelf in self.shelves.values():
+            known = statements(shelf.table, suffix)
+            touched = shelf.fresh | shelf.changed
+            if touched:
+                rows = [shelf.rows[key] for key in sorted(touched)]
+                content = msgspec.json.encode(rows).decode()
+                connection.execute(known.upsert, (content,))
+            if shelf.dropped:
+                connection.execute(known.delete, (sorted(shelf.dropped),))
+
+    def copy(self, connection: Connection, suffix: str) -> None:
+        """Write fresh rows by COPY, then the rest; nobody else writes these tables."""
+        for shelf in self.shelves.values():
+            if not shelf.fresh:
+                continue
+            query = statements(shelf.table, suffix).copy
+            with connection.cursor() as cursor, cursor.copy(query) as copy:
+                cursor.adapters.register_dumper(msgspec.Raw, RawDumper)
+                for key in shelf.fresh:
+                    copy.write_row(msgspec.structs.astuple(shelf.get(key)))
+            shelf.fresh.clear()
+        self.write(connection, suffix)
+
+    def wrote(self, rows_max: int) -> None:
+        """Start the next batch with clean rows."""
+        for shelf in self.shelves.values():
+            shelf.wrote(rows_max)
+
+
+class Statements(msgspec.Struct, frozen=True):
+    """How the rows of one table are read and written."""
+
+    select: bytes
+    upsert: bytes
+    delete: bytes
+    copy: bytes
+
+
+@cache
+def statements(table: Table[Any], suffix: str) -> Statements:
+    """Return the statements for `table`, or for its copy with `suffix`."""
+    names = {
+        "table": sql.Identifier("read", table.name + suffix),
+        "key": sql.Identifier(table.key),
+        "key_type": sql.Identifier(table.key_type),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+        "values": sql.SQL(", ").join(sql.Identifier("excluded", name) for name in table.columns),
+    }
+    return Statements(
+        select=sql.SQL(SELECT).format(**names).as_bytes(),
+        upsert=sql.SQL(UPSERT).format(**names).as_bytes(),
+        delete=sql.SQL(DELETE).format(**names).as_bytes(),
+        copy=sql.SQL(COPY).format(**names).as_bytes(),
+    )
+
+
+class RawDumper(Dumper):
+    """Hands JSON that is kept as bytes to `json` columns."""
+
+    @override
+    def dump(self, obj: Any) -> bytes:
+        return bytes(obj)
+
+
+SELECT = """
+SELECT coalesce(json_agg(found), '[]') FROM {table} AS found WHERE {key} = ANY(%b::{key_type}[])
+"""
+UPSERT = """
+INSERT INTO {table} ({columns})
+SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)
+ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW({values})
+"""
+DELETE = "DELETE FROM {table} WHERE {key} = ANY(%b::{key_type}[])"
+COPY = "COPY {table} ({columns}) FROM STDIN"

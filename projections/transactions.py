@@ -1,0 +1,123 @@
+"""Transactions: a customer's view of every entry on an account (ledger.md §4)."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import replace
+
+from ledger.entries import Entry
+from ledger.events.account import AccountCredited, AccountDebited
+from ledger.events.payment import PaymentCreated
+from ledger.events.posting import PostingBooked
+from ledger.events.transfer import TransferBooked
+from projections.known import Known
+from projections.log import Logged
+from projections.projector import Fold, On, Projector
+from projections.rows import Table
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry. `named_by` is who named the counterparty, and so may see it."""
+
+    id: str
+    account_id: str
+    user_id: str
+    type: str
+    status: str = "POSTED"
+    amount: int
+    currency: str
+    direction: str
+    description: str | None
+    reference: str | None
+    balance_after: int | None = None
+    posting_id: str | None
+    payment_id: str | None
+    transfer_id: str | None
+    external_id: str | None = None
+    counterparty_account_id: str | None
+    counterparty_user_id: str | None
+    named_by: str | None
+    position: int
+    booked_at: str
+    inserted_at: str
+    updated_at: str
+
+
+TRANSACTION = Table("transactions", Transaction, kept=False)
+
+
+def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
+    event, at, known = logged.event, logged.recorded_at, fold.known
+    transactions = fold.rows.of(TRANSACTION)
+    description, reference = known.text(event.description), known.text(event.reference)
+    customers = [entry for entry in event.entries if entry.account_id is not None]
+    named_by = namer(known, event)
+    for entry in customers:
+        account_id = entry.account_id or ""
+        other = counterparty(customers, account_id)
+        transaction = Transaction(
+            id=entry.entry_id,
+            account_id=account_id,
+            user_id=known.account(account_id).user_id,
+            type=event.kind,
+            amount=abs(entry.amount),
+            currency=entry.currency,
+            direction="CREDIT" if entry.amount > 0 else "DEBIT",
+            description=description,
+            reference=reference,
+            posting_id=event.posting_id,
+            payment_id=event.payment_id,
+            transfer_id=event.transfer_id,
+            counterparty_account_id=other,
+            counterparty_user_id=known.account(other).user_id if other else None,
+            named_by=named_by,
+            position=logged.position,
+            booked_at=at,
+            inserted_at=at,
+            updated_at=at,
+        )
+        transactions.put(transaction)
+
+
+def balance_told(fold: Fold, logged: Logged[AccountDebited | AccountCredited]) -> None:
+    """Add the balance after an entry; it is told in the command that booked the entry."""
+    transactions = fold.rows.of(TRANSACTION)
+    transaction = transactions.get(logged.event.entry_id)
+    transactions.put(replace(transaction, balance_after=logged.event.balance_after))
+
+
+def counterparty(customers: list[Entry], account_id: str) -> str | None:
+    """Return the other customer's account of a posting, if there is one."""
+    return next((each.account_id for each in customers if each.account_id != account_id), None)
+
+
+def namer(known: Known, event: PostingBooked) -> str | None:
+    """Return who named both accounts in the transfer or payment behind a posting."""
+    if event.transfer_id is not None:
+        return known.beginning(f"transfer-{event.transfer_id}", TransferBooked).initiated_by
+    if event.payment_id is not None:
+        return known.beginning(f"payment-{event.payment_id}", PaymentCreated).created_by
+    return None
+
+
+def streams_of(logged: Logged[PostingBooked]) -> Iterable[str]:
+    """Name the accounts of a posting, and the transfer or payment behind it."""
+    event = logged.event
+    for entry in event.entries:
+        if entry.account_id is not None:
+            yield f"account-{entry.account_id}"
+    if event.transfer_id is not None:
+        yield f"transfer-{event.transfer_id}"
+    elif event.payment_id is not None:
+        yield f"payment-{event.payment_id}"
+
+
+PROJECTOR = Projector(
+    "transactions",
+    (TRANSACTION,),
+    {
+        PostingBooked: On(booked, streams=streams_of),
+        AccountDebited: On(balance_told),
+        AccountCredited: On(balance_told),
+    },
+)

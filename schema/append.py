@@ -1,0 +1,231 @@
+"""The append in SQL: one statement is one transaction is one batch of commands.
+
+The head row hands out contiguous positions; comparing and moving it is what makes a batch count.
+Events, command answers, claims and private rows are written by the same statement.
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from ledger.append.ports import Decided, Head
+from ledger.decisions.view import ClaimChange, PrivateRow
+from ledger.events.recorded import Metadata
+from ledger.identity import new_id
+from schema.codec import encode
+
+NOTHING: list[Any] = []
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """An envelope on its way out; the metadata of a command is encoded once for all its events."""
+
+    data: Any
+    effective_at: str
+    id: str
+    metadata: msgspec.Raw
+    recorded_at: str
+    schema_version: int
+    stream_id: str
+    stream_version: int
+    type: str
+
+
+def content_hash(position: int, envelope: bytes) -> bytes:
+    """Return the leaf of an event: SHA-256(0x00, 8-byte position, stored bytes) (RFC 6962)."""
+    return sha256(b"\x00" + position.to_bytes(8, "big") + envelope).digest()
+
+
+def chained(previous: bytes, content: bytes) -> bytes:
+    """Return the link of the chain after `previous`."""
+    return sha256(previous + content).digest()
+
+
+class Rows:
+    """A batch as parameter arrays, with the head before and after it."""
+
+    def __init__(self, head: Head, decided: Sequence[Decided]) -> None:
+        self.position, self.chain = head.position, head.chain_hash
+        self.recorded_at, self.epoch, self.before = head.recorded_at, head.epoch, head.position
+        self.events: list[list[Any]] = [[] for _ in range(14)]
+        self.commands: list[list[Any]] = [[] for _ in range(9)]
+        for each in decided:
+            self.add(each)
+        self.claims = merged_claims(decided)
+        self.rows = merged_rows(decided)
+
+    def add(self, each: Decided) -> None:
+        """Append one command and its events to the arrays."""
+        first = self.position + 1
+        metadata = msgspec.Raw(encode(each.metadata))
+        for stream_id, version, event in each.events:
+            self.add_event(each, metadata, stream_id, version, event)
+        key, request = each.command_id, each.request_hash
+        values = (each.scope, each.key, key, request, first, self.position, each.answer,
+                  each.answer_key, each.now)  # fmt: skip
+        for column, value in zip(self.commands, values, strict=True):
+            column.append(value)
+
+    def add_event(
+        self, each: Decided, metadata: msgspec.Raw, stream_id: str, version: int, event: Any
+    ) -> None:
+        """Append one event: its canonical bytes, its hash and its place in the chain."""
+        now, event_id, kind = each.now, new_id(), type(event)
+        name, schema_version = kind.stored_as, kind.schema_version
+        data = encode(
+            Outgoing(event, now, event_id, metadata, now, schema_version, stream_id, version, name)
+        )
+        self.position += 1
+        content = content_hash(self.position, data)
+        self.chain = chained(self.chain, content)
+        self.recorded_at = now
+        meta: Metadata = each.metadata
+        values = (self.position, stream_id, version, event_id, each.command_id, name,
+                  schema_version, data, meta.actor.id, meta.correlation_id, now, now, content,
+                  self.chain)  # fmt: skip
+        for column, value in zip(self.events, values, strict=True):
+            column.append(value)
+
+    @property
+    def head(self) -> Head:
+        """Return the head after this batch."""
+        return Head(self.position, self.chain, self.recorded_at, self.epoch)
+
+    @property
+    def statement(self) -> str:
+        """Return the leanest statement that writes everything there is."""
+        return APPEND_ALL if self.claims or self.rows else APPEND
+
+    def parameters(self) -> list[Any]:
+        """Return the parameters of `statement`."""
+        lean = [self.position, self.chain, self.recorded_at, self.before, self.epoch]
+        lean += self.events
+        lean += self.commands
+        if not (self.claims or self.rows):
+            return lean
+        return [*lean, *claim_columns(self.claims, self.position), *row_columns(self.rows)]
+
+
+def merged_claims(decided: Iterable[Decided]) -> dict[tuple[str, str], ClaimChange]:
+    """Return what becomes of each key over the whole batch."""
+    merged: dict[tuple[str, str], ClaimChange] = {}
+    for each in decided:
+        for name, change in each.claims.items():
+            first = merged.get(name)
+            existed = change.existed if first is None else first.existed
+            merged[name] = ClaimChange(existed, change.after)
+    return merged
+
+
+def merged_rows(decided: Iterable[Decided]) -> dict[tuple[str, str], PrivateRow]:
+    """Return the last version of each private row of the batch."""
+    return {(row.table, row.key): row for each in decided for row in each.rows}
+
+
+def claim_columns(claims: dict[tuple[str, str], ClaimChange], position: int) -> list[Any]:
+    """Return the arrays of claims to insert, to update and to delete."""
+    new: list[list[Any]] = [[], [], [], []]
+    old: list[list[Any]] = [[], [], [], []]
+    gone: list[list[Any]] = [[], []]
+    for (namespace, key), change in claims.items():
+        if change.after is None:
+            values: tuple[Any, ...] = (namespace, key)
+            columns = gone
+        else:
+            values = (namespace, key, change.after.holder, change.after.expires_at)
+            columns = old if change.existed else new
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    return [position, *new, position, *old, *gone]
+
+
+def row_columns(rows: dict[tuple[str, str], PrivateRow]) -> list[Any]:
+    """Return one JSON document per private table: its rows."""
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in PRIVATE_TABLES}
+    for row in rows.values():
+        values = {
+            name: "\\x" + value.hex() if isinstance(value, bytes) else value
+            for name, value in row.values.items()
+        }
+        tables[row.table].append({PRIVATE_TABLES[row.table]: row.key, **values})
+    return [msgspec.json.encode(tables[name]).decode() for name in PRIVATE_TABLES]
+
+
+PRIVATE_TABLES = {
+    "data_keys": "kid",
+    "credentials": "user_id",
+    "principals": "user_id",
+    "session_state": "session_id",
+}
+
+APPEND = """
+WITH h AS (
+    UPDATE log.head SET position = %b, chain_hash = %b, recorded_at = %b
+    WHERE position = %b AND epoch = %b RETURNING position
+), e AS (
+    INSERT INTO log.events (
+        position, stream_id, version, event_id, command_id, name, schema_version, data,
+        actor_id, correlation_id, recorded_at, effective_at, content_hash, chain_hash
+    )
+    SELECT u.* FROM h, unnest(
+        %b::bigint[], %b::text[], %b::bigint[], %b::text[]::uuid[], %b::text[]::uuid[], %b::text[],
+        %b::smallint[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[],
+        %b::bytea[]
+    ) AS u
+), c AS (
+    INSERT INTO log.commands (
+        scope, key, command_id, request_hash, first_position, last_position, answer, answer_key,
+        recorded_at
+    )
+    SELECT u.* FROM h, unnest(
+        %b::text[], %b::text[], %b::text[]::uuid[], %b::bytea[], %b::bigint[], %b::bigint[],
+        %b::bytea[], %b::text[], %b::text[]
+    ) AS u
+)
+SELECT position FROM h
+"""
+
+APPEND_ALL = (  # both halves are constants
+    APPEND.removesuffix("\nSELECT position FROM h\n")
+    + """, claimed AS (
+    INSERT INTO log.claims (namespace, key, holder, expires_at, position)
+    SELECT u.n, u.k, u.h, u.x, %b FROM h,
+        unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS u (n, k, h, x)
+), moved AS (
+    UPDATE log.claims SET holder = u.h, expires_at = u.x, position = %b FROM h,
+        unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS u (n, k, h, x)
+    WHERE namespace = u.n AND key = u.k
+), freed AS (
+    DELETE FROM log.claims USING h, unnest(%b::text[], %b::text[]) AS u (n, k)
+    WHERE namespace = u.n AND key = u.k
+), keys AS (
+    INSERT INTO log.data_keys (kid, subject, wrapped, wrapped_by)
+    SELECT r.kid, r.subject, r.wrapped, r.wrapped_by
+    FROM h, json_populate_recordset(NULL::log.data_keys, %b::text::json) AS r
+), credentials AS (
+    INSERT INTO log.credentials (user_id, password_hash)
+    SELECT r.user_id, r.password_hash
+    FROM h, json_populate_recordset(NULL::log.credentials, %b::text::json) AS r
+    ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash
+), principals AS (
+    INSERT INTO log.principals (user_id, role, status, session_version)
+    SELECT r.user_id, r.role, r.status, r.session_version
+    FROM h, json_populate_recordset(NULL::log.principals, %b::text::json) AS r
+    ON CONFLICT (user_id) DO UPDATE SET role = excluded.role, status = excluded.status,
+        session_version = excluded.session_version
+), sessions AS (
+    INSERT INTO log.session_state (session_id, user_id, jti, alive, expires_at)
+    SELECT r.session_id, r.user_id, r.jti, r.alive, r.expires_at
+    FROM h, json_populate_recordset(NULL::log.session_state, %b::text::json) AS r
+    ON CONFLICT (session_id) DO UPDATE SET jti = excluded.jti, alive = excluded.alive,
+        expires_at = excluded.expires_at
+)
+SELECT position FROM h
+"""
+)
+
+CHECK = "SELECT position FROM log.head WHERE position = %b AND epoch = %b"
+HEAD = "SELECT position, chain_hash, recorded_at, epoch FROM log.head"
+LOCK = HEAD + " FOR UPDATE"

@@ -1,0 +1,97 @@
+"""The vault: data keys at hand for seconds, so that an erased key is soon gone in every process."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Collection
+
+import msgspec
+from psycopg import OperationalError
+from psycopg.rows import class_row
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from ledger.append.ports import Unavailable
+from ledger.decisions.view import NotLoaded, PrivateRow
+from ledger.events.event import Sealed
+from schema.postgres import Pool
+from schema.seals import (
+    SELECT_BY_KID,
+    SELECT_BY_SUBJECT,
+    DataKey,
+    KeyEncryptionKeys,
+    WrappedKey,
+    reveal,
+)
+
+AT_HAND_SECONDS = 30
+AT_HAND_MAX = 100_000
+
+
+class KeyVault:
+    """Data keys by person and by id, fetched through a pool; `index_key` makes keyed hashes."""
+
+    def __init__(self, pool: Pool, keks: KeyEncryptionKeys, index_key: bytes) -> None:
+        self.pool, self.keks, self.index_key = pool, keks, index_key
+        self.kids: dict[str, tuple[float, DataKey | None]] = {}
+        self.subjects: dict[str, str] = {}
+
+    def of(self, subject: str) -> DataKey | None:
+        """Return the key of a person, if it is at hand."""
+        kid = self.subjects.get(subject)
+        at_hand = self.kids.get(kid) if kid is not None else None
+        return at_hand[1] if at_hand is not None and at_hand[0] > time.monotonic() else None
+
+    def by_id(self, kid: str) -> DataKey | None:
+        """Return a key by its id; None when it is lost. Raises `NotLoaded` when not at hand."""
+        at_hand = self.kids.get(kid)
+        if at_hand is None or at_hand[0] <= time.monotonic():
+            raise NotLoaded(f"key:{kid}")
+        return at_hand[1]
+
+    def reveal(self, sealed: Sealed | None) -> str | None:
+        """Read personal text; "[erased]" when its key is lost. Raises `NotLoaded`."""
+        if sealed is None:
+            return None
+        key = self.by_id(sealed.kid)
+        return reveal(sealed, {} if key is None else {sealed.kid: key})
+
+    def create(self, subject: str, kid: str) -> PrivateRow:
+        """Make a key for a new person, at hand from now on; return the row to be written."""
+        wrapped = self.keks.new_data_key(kid, subject)
+        self.keep(self.keks.unwrap(wrapped))
+        return PrivateRow("data_keys", kid, msgspec.structs.asdict(wrapped))
+
+    def digest(self, *parts: str | int) -> str:
+        """Return the keyed hash (hex) that stands for `parts` in claims."""
+        text = "\x1f".join(map(str, parts))
+        return hmac.digest(self.index_key, text.encode(), hashlib.sha256).hex()
+
+    async def fetch(self, subjects: Collection[str] = (), kids: Collection[str] = ()) -> None:
+        """Bring keys to hand; ids that are not found are known as lost for a while."""
+        try:
+            found = await self.select(SELECT_BY_SUBJECT, subjects) if subjects else []
+            found += await self.select(SELECT_BY_KID, kids) if kids else []
+        except (OperationalError, PoolTimeout, TooManyRequests) as failure:
+            raise Unavailable from failure
+        until = time.monotonic() + AT_HAND_SECONDS
+        for kid in kids:
+            self.kids[kid] = (until, None)
+        for row in found:
+            self.keep(self.keks.unwrap(row))
+
+    async def select(self, statement: str, names: Collection[str]) -> list[WrappedKey]:
+        """Read wrapped keys by person or by id."""
+        async with self.pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(WrappedKey))
+            await cursor.execute(statement, (list(names),))
+            return await cursor.fetchall()
+
+    def keep(self, key: DataKey) -> None:
+        """Have a key at hand for a while; the oldest go first."""
+        self.kids.pop(key.kid, None)
+        self.kids[key.kid] = (time.monotonic() + AT_HAND_SECONDS, key)
+        self.subjects[key.subject] = key.kid
+        while len(self.kids) > AT_HAND_MAX:
+            _, lost = self.kids.pop(next(iter(self.kids)))
+            if lost is not None:
+                self.subjects.pop(lost.subject, None)

@@ -1,0 +1,1 @@
+"""Tests: the rooms mirrored, and whole stories in `journeys`."""

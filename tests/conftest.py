@@ -1,0 +1,83 @@
+"""Real servers for tests: a PostgreSQL and a Valkey per pytest process, a database per test."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import hypothesis
+import psycopg
+import pytest
+from psycopg import sql
+
+from ops.embedded.postgres import Place as PostgresPlace
+from ops.embedded.postgres import create_database, postgres
+from ops.embedded.valkey import valkey as running_valkey
+
+TEMPLATE = "migrated"
+
+hypothesis.settings.register_profile("dev", max_examples=100, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=1_000, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("night", max_examples=50_000, deadline=None)
+hypothesis.settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev")
+)
+
+
+@pytest.fixture(scope="session")
+def server_dir() -> Iterator[Path]:
+    """Hold the data of this process's servers."""
+    folder = Path(tempfile.mkdtemp(prefix="ledgerbank-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_dir: Path) -> Iterator[PostgresPlace]:
+    """Run a PostgreSQL that forgets on power loss; `.url(database)` is its address."""
+    with postgres(server_dir, durable=False) as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres_server: PostgresPlace) -> str:
+    """Name a database with all migrations applied, to be copied."""
+    create_database(postgres_server, TEMPLATE)
+    migrate(postgres_server.url(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(postgres_server: PostgresPlace, migrated: str) -> Iterator[str]:
+    """Give the address of a fresh migrated database, dropped afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+    names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL(CREATE).format(**names))
+        yield postgres_server.url(name)
+        admin.execute(sql.SQL(DROP).format(**names))
+
+
+@pytest.fixture(scope="session")
+def valkey(server_dir: Path) -> Iterator[str]:
+    """Give the address of a Redis-protocol server shared by the tests of this process."""
+    with running_valkey(server_dir, durable=False) as place:
+        yield place.url
+
+
+def migrate(dsn: str) -> None:
+    if find_spec("schema.migrate"):
+        import_module("schema.migrate").migrate(dsn)
+        return
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for step in sorted(Path("schema/migrations").glob("*/up.sql")):
+            connection.execute(step.read_bytes())
+
+
+CREATE = "CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+DROP = "DROP DATABASE {name} WITH (FORCE)"

@@ -1,0 +1,1 @@
+"""Tests of background work, on a real PostgreSQL and a real Redis-protocol server."""

@@ -1,0 +1,72 @@
+"""The payment process as sentences: which events ask for which jobs."""
+
+import pytest
+
+from ledger.events.payment import PaymentCancelled, PaymentCompleted, PaymentFailed
+from tests.workers.log import created, started
+from tests.workers.specs import Process, recorded
+from workers.jobs import JobWanted, job_id
+from workers.payments import PAYMENTS, Pending, evolve
+from workers.process_managers import Unseen
+
+PAYMENT = "01956c2a-0000-7000-8000-000000000001"
+STREAM = f"payment-{PAYMENT}"
+given = Process(PAYMENTS, STREAM).given
+
+FAILED = PaymentFailed(reason="insufficient_funds", category="business_rule", attempts=1)
+CANCELLED = PaymentCancelled(cause="caller", by=None)
+COMPLETED = PaymentCompleted(posting_id=PAYMENT, external_transaction_id=None, posted_at="")
+
+
+def job(actor: str, priority: int = 0) -> JobWanted:
+    return JobWanted(
+        actor=actor,
+        queue="payments",
+        subject_type="payment",
+        subject_id=PAYMENT,
+        cause=PAYMENT,
+        priority=priority,
+        unique_key=f"{actor}/{PAYMENT}",
+    )
+
+
+def test_a_manual_payment_waits_for_somebody() -> None:
+    given().when(created()).then()
+
+
+def test_an_auto_payment_is_started_at_once() -> None:
+    given().when(created(processing="auto")).then(job("start_payment"))
+
+
+def test_an_auto_payment_with_a_date_waits_for_it() -> None:
+    given().when(created(processing="auto", scheduled_at="2026-02-01T00:00:00.000000Z")).then()
+
+
+def test_a_started_payment_is_worked_on_with_its_own_priority() -> None:
+    given(created(priority=3)).when(started()).then(job("process_payment", 3))
+
+
+def test_a_payment_refused_in_the_background_is_over() -> None:
+    given(created(processing="auto")).when(started("auto"), FAILED).then()
+
+
+@pytest.mark.parametrize("end", [FAILED, COMPLETED], ids=["failed", "completed"])
+def test_an_ended_payment_asks_for_nothing(end: PaymentFailed | PaymentCompleted) -> None:
+    given(created(), started()).when(end).then()
+
+
+def test_a_cancelled_payment_asks_for_nothing() -> None:
+    given(created()).when(CANCELLED).then()
+
+
+def test_the_job_id_is_known_to_whoever_started_the_payment() -> None:
+    assert job("process_payment").job_id == job_id("process_payment", PAYMENT)
+
+
+def test_a_start_without_a_payment_is_a_broken_log() -> None:
+    with pytest.raises(AssertionError, match="cannot follow"):
+        evolve(Unseen(), recorded(1, STREAM, started()))
+
+
+def test_the_priority_is_remembered() -> None:
+    assert evolve(Unseen(), recorded(1, STREAM, created(priority=7))) == Pending(7)

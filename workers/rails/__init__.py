@@ -1,0 +1,1 @@
+"""Rails: the ways money leaves the house. One small port, idempotent by payment id."""
