@@ -15,6 +15,7 @@ from api.edge import make_edge
 from api.endpoint import Endpoint
 from api.front import PATH_SHOWN_MAX, Front
 from api.meters import Meters
+from api.openapi import document
 from api.problems import as_refused
 from api.queries import health, metrics, problems
 from api.routing import compiled, refusal, routes
@@ -47,6 +48,12 @@ def create_app(
         logging_config=None,
     )
     return Front(cast("App", router), edge)
+
+
+def published(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
+    """Return the OpenAPI document of an application of `endpoints`."""
+    table = (*PUBLIC, *endpoints)
+    return document((*table, *docs_endpoints(table, version)), version)
 
 
 def answer_failure(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:

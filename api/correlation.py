@@ -8,7 +8,7 @@ from api.asgi import Headers
 CORRELATION = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 REQUEST = re.compile(rb"[A-Za-z0-9._:-]{20,200}")
 TRACEPARENT = re.compile(
-    rb"(?!ff)(?:00|(?P<later>[0-9a-f]{2}))-(?P<trace>(?!0{32})[0-9a-f]{32})"
+    rb"(?!ff)(?:00|(?P<later>(?!00)[0-9a-f]{2}))-(?P<trace>(?!0{32})[0-9a-f]{32})"
     rb"-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})(?(later)(?:-.*)?)"
 )
 

@@ -67,8 +67,14 @@ def check_request(call: Call, limits: Limits) -> None:
     size = header_bytes(scope["headers"])
     if size > limits.header_bytes:
         raise Refused(Reason.REQUEST_HEADERS_TOO_LARGE, limit=limits.header_bytes, actual=size)
-    host = call.headers.get(b"host")
-    if b"," in host if host is not None else scope["http_version"] == "1.1":
-        raise Refused(Reason.INVALID_REQUEST, header="Host")
+    check_message(scope["http_version"], call.headers.get(b"host"))
     if "//" in path or (path.endswith("/") and path != "/") or "\0" in path:
         raise Refused(Reason.RESOURCE_NOT_FOUND, path=path[:PATH_SHOWN_MAX])
+
+
+def check_message(version: str, host: bytes | None) -> None:
+    """Refuse what is no HTTP/1 request with exactly one host (RFC 9112 §3.2)."""
+    if version not in {"1.1", "1.0"}:
+        raise Refused(Reason.INVALID_REQUEST, http_version=version)
+    if b"," in host if host is not None else version == "1.1":
+        raise Refused(Reason.INVALID_REQUEST, header="Host")

@@ -14,7 +14,7 @@ from api.problems import Problem
 from api.reason_sets import reasons_of
 from ledger.errors import Reason
 
-NO_WORD = re.compile(r"\W+")
+WORD = re.compile(r"[A-Za-z0-9]+")
 SCHEMAS = "#/components/schemas/{name}"
 Document = dict[str, Any]
 HEADERS_IN: dict[str, tuple[str, Document]] = {
@@ -53,7 +53,6 @@ def document(endpoints: Sequence[Endpoint], version: str) -> Document:
         paths[endpoint.path][endpoint.method.lower()] = operation(endpoint, shapes)
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": "LedgerBank",
             "version": version,
@@ -85,7 +84,7 @@ def shapes_of(endpoints: Sequence[Endpoint]) -> tuple[dict[str, Document], dict[
 def operation(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
     """Describe one endpoint."""
     described: Document = {
-        "operationId": NO_WORD.sub("_", f"{endpoint.method.lower()}{endpoint.path}").rstrip("_"),
+        "operationId": operation_id(endpoint),
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
         "parameters": parameters(endpoint),
@@ -99,6 +98,12 @@ def operation(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
         required = any(field.required for field in endpoint.body.fields) or endpoint.body.any_of
         described["requestBody"] = {"required": required, "content": {"application/json": content}}
     return described
+
+
+def operation_id(endpoint: Endpoint) -> str:
+    """Name an endpoint after its method and path: `getApiProblemsReason`."""
+    words = WORD.findall(endpoint.path)
+    return endpoint.method.lower() + "".join(word.capitalize() for word in words)
 
 
 def parameters(endpoint: Endpoint) -> list[Document]:

@@ -72,9 +72,9 @@ class Protocol(HttpToolsProtocol):
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; trailers after the body are not headers (RFC 9110 §6.5.1)."""
+        """Keep a header without the blanks around it; trailers are none (RFC 9110 §5.5, §6.5.1)."""
         if not self.in_body:
-            super().on_header(name, value)
+            super().on_header(name, value.strip(b" \t"))
 
     @override
     def on_headers_complete(self) -> None:

@@ -77,8 +77,8 @@ class Ledger(Application[str]):
 
     async def stop(self) -> None:
         """Take no more commands, finish those that were taken, close."""
-        self.appender.stopping = True
-        self.appender.wake.set()
+        self.appender.queue.closed = True
+        self.appender.queue.wake.set()
         if self.tasks:
             appending, snapshotting = self.tasks
             await appending

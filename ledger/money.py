@@ -42,7 +42,8 @@ def decimal_text(minor: int, currency: str) -> str:
 def parse_minor(text: object, currency: str, field: str = "amount") -> int:
     """Read a decimal string as signed minor units (http.md §1.6).
 
-    Refused: `invalid_amount_format` (not a plain decimal string, or too many decimals).
+    Refused: `invalid_amount_format` (not a plain decimal string, or too many decimals),
+    `amount_exceeds_limit` (out of the 64-bit range, ledger.md §1).
     """
     match = AMOUNT.fullmatch(text) if isinstance(text, str) else None
     exponent = EXPONENTS[currency]
@@ -53,7 +54,7 @@ def parse_minor(text: object, currency: str, field: str = "amount") -> int:
         )
     minor = int(match[1] + decimals.ljust(exponent, "0"))
     if minor > MINOR_MAX:
-        raise Refused(Reason.INVALID_AMOUNT_FORMAT, field=field, currency=currency)
+        raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT, field=field, currency=currency)
     return -minor if match[0].startswith("-") else minor
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from ledger.errors import Reason
 from ledger.events.account import (
     AccountCredited,
     AccountDebited,
@@ -15,12 +16,17 @@ from ledger.events.account import (
     HoldPlaced,
     HoldReleased,
 )
+from projections.filters import currency, enum
+from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
+from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
+from projections.selects import Page, Values, fetch_page
+from schema.postgres import Pool
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class Account(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One account. `held` counts every active hold, lapsed or not; None limits are the defaults."""
 
     id: str
@@ -46,7 +52,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str
 
 
-class ActiveHold(msgspec.Struct, frozen=True):
+class ActiveHold(msgspec.Struct, frozen=True, gc=False):
     """What one hold still keeps back."""
 
     id: str
@@ -110,8 +116,10 @@ def hold_released(fold: Fold, logged: Logged[HoldReleased]) -> None:
 def usage_changed(fold: Fold, logged: Logged[DailyUsageChanged]) -> None:
     event = logged.event
     account = fold.rows.of(ACCOUNT).get(logged.subject)
+    if event.day < account.spent_day:
+        return change(fold, logged)
     spent = account.spent if account.spent_day == event.day else 0
-    change(fold, logged, spent_day=event.day, spent=spent + event.delta)
+    return change(fold, logged, spent_day=event.day, spent=spent + event.delta)
 
 
 def change_held(fold: Fold, logged: Logged[Any], by: int) -> None:
@@ -148,4 +156,99 @@ PROJECTOR = Projector(
         HoldReleased: On(hold_released, account_and_hold_of),
         DailyUsageChanged: On(usage_changed, account_of),
     },
+)
+
+
+class View(msgspec.Struct, frozen=True):
+    """What the shapes depend on: the time, for holds that have lapsed, and the default limits.
+
+    `daily` are decimal texts by account type, `single` is one; in any currency's own units.
+    """
+
+    now: str
+    daily: dict[str, str]
+    single: str
+
+    @property
+    def values(self) -> Values:
+        """Return the parameters of the statements below."""
+        daily = msgspec.json.encode(self.daily).decode()
+        return {"now": self.now, "daily": daily, "single": self.single}
+
+
+async def page(pool: Pool, wanted: Wanted, owner: str | None, view: View) -> Page:
+    """Return Accounts of `owner`; None means everybody's."""
+    return await fetch_page(pool, LISTING, wanted, owner, view.values)
+
+
+async def one(pool: Pool, account_id: str, view: View) -> Item | None:
+    """Return one Account and its owner."""
+    return await fetch_item(pool, ONE, {"id": account_id, **view.values})
+
+
+async def balance(pool: Pool, account_id: str, now: str) -> Item | None:
+    """Return what an account holds as of `now` (http.md §4.9), and its owner."""
+    return await fetch_item(pool, BALANCE, {"id": account_id, "now": now})
+
+
+LAPSED = """
+FROM (
+    SELECT coalesce(sum(remaining), 0) AS lapsed FROM read.account_holds
+    WHERE account_id = t.id AND expires_at <= %(now)s
+) AS gone
+"""
+SHAPE = f"""
+id, user_id, currency, account_type, account_name, status, status_reason,
+read.money(balance, currency) AS balance,
+read.money(held - lapsed, currency) AS held,
+read.money(balance - (held - lapsed) + credit_limit, currency) AS available,
+read.money(credit_limit, currency) AS credit_limit,
+coalesce(
+    read.money(daily_limit, currency),
+    round((%(daily)s::json ->> account_type)::numeric, read.exponent(currency))::text
+) AS daily_limit,
+coalesce(
+    read.money(single_limit, currency),
+    round(%(single)s::numeric, read.exponent(currency))::text
+) AS single_limit,
+daily_limit IS NOT NULL OR single_limit IS NOT NULL AS limits_overridden,
+last_four, bank_connection_id, external_account_id, last_sync_at, version, inserted_at, updated_at
+{LAPSED}
+"""
+HOLDINGS = """
+id AS account_id, currency,
+read.money(balance, currency) AS balance,
+read.money(held - lapsed, currency) AS held,
+read.money(balance - (held - lapsed) + credit_limit, currency) AS available,
+read.money(credit_limit, currency) AS credit_limit,
+%(now)s AS as_of,
+(SELECT position FROM read.checkpoints WHERE projection = 'accounts') AS position
+"""
+ONE = item_query("read.accounts", SHAPE, "version", "ARRAY[user_id::text]")
+BALANCE = item_query("read.accounts", HOLDINGS + LAPSED, "version", "ARRAY[user_id::text]")
+LISTING = Listing(
+    name="accounts",
+    table="read.accounts",
+    shape=SHAPE,
+    filters=(
+        enum("status", "ACTIVE", "INACTIVE", "FROZEN", "CLOSED", reason=Reason.INVALID_STATUS),
+        enum(
+            "account_type",
+            "CHECKING",
+            "SAVINGS",
+            "CREDIT",
+            "INVESTMENT",
+            reason=Reason.INVALID_ACCOUNT_TYPE,
+        ),
+        currency(),
+    ),
+    sorts={
+        "account_name": Sort("account_name", nullable=True),
+        "balance": Sort("read.amount(balance, currency)", "numeric"),
+        "currency": Sort("currency"),
+        "status": Sort("status"),
+        "inserted_at": Sort("inserted_at"),
+        "updated_at": Sort("updated_at"),
+    },
+    owner=("user_id = %(owner)s",),
 )

@@ -5,13 +5,19 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
+from ledger.errors import Reason
 from ledger.events.bank import BankRegistered, BranchAdded
+from projections.filters import country, enum, identity
+from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
+from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
+from projections.selects import Page, fetch_page
+from schema.postgres import Pool
 
 
-class Bank(msgspec.Struct, frozen=True, kw_only=True):
+class Bank(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One bank."""
 
     id: str
@@ -27,7 +33,7 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str
 
 
-class Branch(msgspec.Struct, frozen=True, kw_only=True):
+class Branch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One branch of a bank."""
 
     id: str
@@ -90,4 +96,54 @@ PROJECTOR = Projector(
     "banks",
     (BANK, BRANCH),
     {BankRegistered: On(registered), BranchAdded: On(branch_added, bank_of)},
+)
+
+
+async def page(pool: Pool, wanted: Wanted) -> Page:
+    """Return Banks."""
+    return await fetch_page(pool, LISTING, wanted, None)
+
+
+async def branches_page(pool: Pool, wanted: Wanted) -> Page:
+    """Return Branches of the bank that `wanted` is fixed to."""
+    return await fetch_page(pool, BRANCHES, wanted, None)
+
+
+async def one(pool: Pool, bank_id: str) -> Item | None:
+    """Return one Bank, which nobody owns."""
+    return await fetch_item(pool, ONE, {"id": bank_id})
+
+
+SHAPE = """
+id, name, code, country, logo_url, api_endpoint, provider, status, version, inserted_at, updated_at
+"""
+ONE = item_query("read.banks", SHAPE, "version", "ARRAY[]::text[]")
+LISTING = Listing(
+    name="banks",
+    table="read.banks",
+    shape=SHAPE,
+    filters=(
+        enum("status", "ACTIVE", "INACTIVE", reason=Reason.INVALID_STATUS),
+        country(),
+        enum("provider", "sandbox", "monzo", reason=Reason.INVALID_FIELD_VALUE),
+    ),
+    sorts={
+        "name": Sort("name"),
+        "code": Sort("code"),
+        "country": Sort("country"),
+        "status": Sort("status"),
+        "inserted_at": Sort("inserted_at"),
+        "updated_at": Sort("updated_at"),
+    },
+)
+BRANCHES = Listing(
+    name="branches",
+    table="read.branches",
+    shape="id, bank_id, name, country, iban, swift_code, routing_number, inserted_at, updated_at",
+    filters=(identity("bank_id"),),
+    sorts={
+        "name": Sort("name"),
+        "country": Sort("country"),
+        "inserted_at": Sort("inserted_at"),
+    },
 )

@@ -6,13 +6,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ledger.events.account import HoldCaptured, HoldPlaced, HoldReleased
+from ledger.errors import Reason
+from ledger.events.account import AccountOpened, HoldCaptured, HoldPlaced, HoldReleased
+from projections.filters import enum, identity
+from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
+from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
+from projections.selects import Page, fetch_page
+from schema.postgres import Pool
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
+class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One hold. Its version counts its own events, not those of its account."""
 
     id: str
@@ -101,4 +107,45 @@ PROJECTOR = Projector(
         HoldCaptured: On(captured, hold_of),
         HoldReleased: On(released, hold_of),
     },
+    looks_up=(AccountOpened,),
+)
+
+
+async def page(pool: Pool, wanted: Wanted, now: str) -> Page:
+    """Return Holds of the account that `wanted` is fixed to; lapsed ones have expired by `now`."""
+    return await fetch_page(pool, LISTING, wanted, None, {"now": now})
+
+
+async def one(pool: Pool, hold_id: str, now: str) -> Item | None:
+    """Return one Hold and the owner of its account."""
+    return await fetch_item(pool, ONE, {"id": hold_id, "now": now})
+
+
+LAPSED = "(status = 'ACTIVE' AND coalesce(expires_at <= %(now)s, false))"
+STATUS = f"CASE WHEN {LAPSED} THEN 'EXPIRED' ELSE status END"
+SHAPE = f"""
+id, account_id, user_id, purpose, {STATUS} AS status, read.money(amount, currency) AS amount,
+read.money(captured_amount, currency) AS captured_amount,
+read.money(CASE WHEN {LAPSED} THEN 0 ELSE remaining_amount END, currency) AS remaining_amount,
+currency, description, reference, destination_account_id, payment_id, placed_by, expires_at,
+version, inserted_at, updated_at
+"""
+ONE = item_query("read.holds", SHAPE, "version", "ARRAY[user_id::text]")
+LISTING = Listing(
+    name="holds",
+    table="read.holds",
+    shape=SHAPE,
+    filters=(
+        identity("account_id"),
+        enum(
+            "status",
+            "ACTIVE",
+            "CAPTURED",
+            "RELEASED",
+            "EXPIRED",
+            reason=Reason.INVALID_STATUS,
+            condition=f"{STATUS} = %(status)s",
+        ),
+    ),
+    sorts={"inserted_at": Sort("inserted_at")},
 )

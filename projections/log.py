@@ -10,7 +10,7 @@ from ledger.events.event import Event
 from ledger.events.recorded import EVENT_TYPES
 from schema.upcasters import current_version, upcast
 
-E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 
 Line: TypeAlias = tuple[int, str, int, str, int, str, bytes | None]
 """A row of the log: position, name, schema version, stream, version, time, envelope if wanted."""
@@ -18,14 +18,14 @@ Line: TypeAlias = tuple[int, str, int, str, int, str, bytes | None]
 END_OF_TIME = 2**63 - 1
 
 
-class Logged(msgspec.Struct, Generic[E], frozen=True):
+class Logged(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
     """An event as read models see it: what happened, where and when."""
 
     position: int
     stream_id: str
     version: int
     recorded_at: str
-    event: E
+    event: E_co
 
     @property
     def subject(self) -> str:
@@ -49,10 +49,10 @@ class Undecodable(Exception):
         self.position = position
 
 
-class Payload(msgspec.Struct, Generic[E], frozen=True):
+class Payload(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
     """The one field of an envelope that read models need."""
 
-    data: E
+    data: E_co
 
 
 def decoder_of(event_type: type[Event]) -> Callable[[bytes], Payload[Event]]:

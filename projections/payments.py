@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from ledger.errors import Reason
 from ledger.events.payment import (
     PaymentCancelled,
     PaymentCompleted,
@@ -14,12 +15,17 @@ from ledger.events.payment import (
     PaymentProcessingStarted,
     PaymentSubmitted,
 )
+from projections.filters import SEARCH, amounts, currency, dates, enum, identity
+from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
+from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
+from projections.selects import Page, fetch_page
+from schema.postgres import Pool
 
 
-class Payment(msgspec.Struct, frozen=True, kw_only=True):
+class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One payment."""
 
     id: str
@@ -128,4 +134,52 @@ PROJECTOR = Projector(
         PaymentCompleted: On(completed, payment_of),
         PaymentFailed: On(failed, payment_of),
     },
+)
+
+
+async def page(pool: Pool, wanted: Wanted, owner: str | None) -> Page:
+    """Return Payments of `owner`; None means everybody's."""
+    return await fetch_page(pool, LISTING, wanted, owner)
+
+
+async def one(pool: Pool, payment_id: str) -> Item | None:
+    """Return one Payment and its owner."""
+    return await fetch_item(pool, ONE, {"id": payment_id})
+
+
+SHAPE = """
+id, user_id, user_bank_account_id, read.money(amount, currency) AS amount, currency, direction,
+payment_type, description, reference, status, processing, priority, scheduled_at, rail,
+destination_account_id, hold_id, posting_id, reversal_posting_id, external_transaction_id,
+failure_reason, processing_started_at, failed_at, posted_at, version, inserted_at, updated_at
+"""
+ONE = item_query("read.payments", SHAPE, "version", "ARRAY[user_id::text]")
+STATUSES = ("PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED")
+TYPES = ("TRANSFER", "PAYMENT", "DEPOSIT", "WITHDRAWAL")
+LISTING = Listing(
+    name="payments",
+    table="read.payments",
+    shape=SHAPE,
+    filters=(
+        enum("status", *STATUSES, reason=Reason.INVALID_STATUS),
+        enum("direction", "CREDIT", "DEBIT", reason=Reason.INVALID_DIRECTION),
+        enum("payment_type", *TYPES, reason=Reason.INVALID_PAYMENT_TYPE),
+        currency(),
+        identity("account_id", "user_bank_account_id"),
+        *dates("inserted_at"),
+        *amounts(),
+        SEARCH,
+    ),
+    sorts={
+        "amount": Sort("read.amount(amount, currency)", "numeric"),
+        "status": Sort("status"),
+        "direction": Sort("direction"),
+        "payment_type": Sort("payment_type"),
+        "currency": Sort("currency"),
+        "posted_at": Sort("posted_at", nullable=True),
+        "scheduled_at": Sort("scheduled_at", nullable=True),
+        "inserted_at": Sort("inserted_at"),
+        "updated_at": Sort("updated_at"),
+    },
+    owner=("user_id = %(owner)s",),
 )

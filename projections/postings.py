@@ -5,14 +5,17 @@ from collections.abc import Iterable
 import msgspec
 
 from ledger.entries import Entry
+from ledger.events.account import AccountOpened
 from ledger.events.posting import PostingBooked
+from projections.items import Item, fetch_item, item_query
 from projections.known import Known
 from projections.log import Logged
 from projections.projector import Fold, On, Projector
 from projections.rows import Table
+from schema.postgres import Pool
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One entry as kept in the row: `amount` is signed minor units."""
 
     id: str
@@ -23,7 +26,7 @@ class Line(msgspec.Struct, frozen=True):
     currency: str
 
 
-class Posting(msgspec.Struct, frozen=True, kw_only=True):
+class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One posting; `entries` is JSON: a list of `Line`."""
 
     id: str
@@ -88,4 +91,45 @@ def accounts_of(logged: Logged[PostingBooked]) -> Iterable[str]:
             yield f"account-{entry.account_id}"
 
 
-PROJECTOR = Projector("postings", (POSTING,), {PostingBooked: On(booked, streams=accounts_of)})
+PROJECTOR = Projector(
+    "postings",
+    (POSTING,),
+    {PostingBooked: On(booked, streams=accounts_of)},
+    looks_up=(AccountOpened,),
+)
+
+
+async def one(pool: Pool, posting_id: str, viewer: str | None) -> Item | None:
+    """Return one Posting and the owners of its accounts.
+
+    `viewer` sees the ids of own accounts only; None is a reader, who sees all.
+    """
+    return await fetch_item(pool, ONE, {"id": posting_id, "viewer": viewer})
+
+
+SHAPE = """
+id, kind, description, reference,
+(
+    SELECT json_agg(json_build_object(
+        'id', entry ->> 'id',
+        'account_id', CASE
+            WHEN %(viewer)s::text IS NULL OR entry ->> 'user_id' = %(viewer)s::text
+            THEN entry ->> 'account_id'
+        END,
+        'account_code', entry ->> 'account_code',
+        'amount', read.money(abs((entry ->> 'amount')::numeric), entry ->> 'currency'),
+        'currency', entry ->> 'currency',
+        'direction', CASE WHEN (entry ->> 'amount')::numeric > 0 THEN 'CREDIT' ELSE 'DEBIT' END
+    ) ORDER BY ordinal)
+    FROM jsonb_array_elements(entries) WITH ORDINALITY AS listed (entry, ordinal)
+) AS entries,
+payment_id, transfer_id, hold_id, reverses_posting_id, reversed_by_posting_id, reason,
+booked_at, position, inserted_at, updated_at
+"""
+OWNERS = """
+ARRAY(
+    SELECT DISTINCT entry ->> 'user_id' FROM jsonb_array_elements(entries) AS listed (entry)
+    WHERE entry ->> 'user_id' IS NOT NULL
+)
+"""
+ONE = item_query("read.postings", SHAPE, "NULL", OWNERS)

@@ -1,11 +1,11 @@
 """Projector: a read model as a pure fold of events over rows that are found by key."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
-from psycopg import Connection, errors
+from psycopg import errors
 
 from ledger.events.event import Event
 from projections.known import Known
@@ -71,37 +71,47 @@ class Projector(msgspec.Struct, frozen=True, eq=False):
     name: str
     tables: tuple[Table[Any], ...]
     on: Mapping[type[Event], On]
+    looks_up: tuple[type[Event], ...] = ()
+    """First events of streams that `on` looks up: cheaper to meet in passing than to read again."""
 
     @property
-    def names(self) -> frozenset[str]:
-        """Return the stored names of the events it cares for."""
-        return frozenset(kind.stored_as for kind in self.on)
+    def reads(self) -> frozenset[str]:
+        """Return the stored names of the events it wants to see."""
+        return frozenset(kind.stored_as for kind in (*self.on, *self.looks_up))
 
 
-def prepare(
-    connection: Connection, projector: Projector, fold: Fold, batch: Sequence[Logged[Event]],
-    suffix: str = "",
-) -> None:  # fmt: skip
-    """Read what folding `batch` will look at."""
+class Needs(msgspec.Struct, frozen=True):
+    """What folding a batch will look at: rows by table, and streams by their beginning."""
+
+    keys: Mapping[str, set[str]]
+    streams: set[str]
+
+
+Task: TypeAlias = tuple[On, Logged[Any]]
+
+
+def relevant(projector: Projector, batch: Iterable[Logged[Event]]) -> list[Task]:
+    """Return the events of `batch` that change anything, each with what it does."""
+    on = projector.on
+    return [(on[kind], logged) for logged in batch if (kind := type(logged.event)) in on]
+
+
+def needs(tasks: Iterable[Task]) -> Needs:
+    """Return what `apply` will look at."""
     keys: defaultdict[str, set[str]] = defaultdict(set)
     streams: set[str] = set()
-    for logged in batch:
-        on = projector.on.get(type(logged.event))
-        if on is not None:
-            for table, key in on.keys(logged):
+    for rule, logged in tasks:
+        if rule.keys is not nothing:
+            for table, key in rule.keys(logged):
                 keys[table.name].add(key)
-            streams.update(on.streams(logged))
-    fold.known.learn(connection, batch, streams)
-    fold.rows.read(connection, keys, suffix)
+        if rule.streams is not nothing:
+            streams.update(rule.streams(logged))
+    return Needs(keys, streams)
 
 
-def apply(projector: Projector, fold: Fold, batch: Iterable[Logged[Event]]) -> None:
-    """Fold `batch` into the rows; raises `Poisoned`."""
-    on = projector.on
-    for logged in batch:
-        rule = on.get(type(logged.event))
-        if rule is None:
-            continue
+def apply(tasks: Iterable[Task], fold: Fold) -> None:
+    """Fold events into the rows; raises `Poisoned`."""
+    for rule, logged in tasks:
         try:
             rule.apply(fold, logged)
         except POISON as error:

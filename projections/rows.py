@@ -11,6 +11,9 @@ from typing_extensions import override
 
 R = TypeVar("R", bound=msgspec.Struct)
 
+COPY_ROWS = 100
+"""From so many new rows on, COPY costs less than it needs to get going."""
+
 
 class Table(msgspec.Struct, Generic[R], frozen=True, eq=False):
     """A table of a read model: rows of type `row`, found by their first field.
@@ -125,10 +128,22 @@ class Rows:
             assert found is not None, "an aggregate has one row"
             shelf.take_in(unread, found[0])
 
+    @property
+    def pending(self) -> int:
+        """Return how many rows `write` would write."""
+        return sum(len(shelf.fresh) + len(shelf.changed) for shelf in self.shelves.values())
+
+    @property
+    def bulky(self) -> bool:
+        """Say whether there is so much new that `write` streams it in (not within a pipeline)."""
+        return any(len(shelf.fresh) >= COPY_ROWS for shelf in self.shelves.values())
+
     def write(self, connection: Connection, suffix: str = "") -> None:
         """Write every changed row with one statement per table and kind of change."""
         for shelf in self.shelves.values():
             known = statements(shelf.table, suffix)
+            if len(shelf.fresh) >= COPY_ROWS:
+                copy(connection, shelf, known.copy)
             touched = shelf.fresh | shelf.changed
             if touched:
                 rows = [shelf.rows[key] for key in sorted(touched)]
@@ -137,23 +152,20 @@ class Rows:
             if shelf.dropped:
                 connection.execute(known.delete, (sorted(shelf.dropped),))
 
-    def copy(self, connection: Connection, suffix: str) -> None:
-        """Write fresh rows by COPY, then the rest; nobody else writes these tables."""
-        for shelf in self.shelves.values():
-            if not shelf.fresh:
-                continue
-            query = statements(shelf.table, suffix).copy
-            with connection.cursor() as cursor, cursor.copy(query) as copy:
-                cursor.adapters.register_dumper(msgspec.Raw, RawDumper)
-                for key in shelf.fresh:
-                    copy.write_row(msgspec.structs.astuple(shelf.get(key)))
-            shelf.fresh.clear()
-        self.write(connection, suffix)
-
     def wrote(self, rows_max: int) -> None:
         """Start the next batch with clean rows."""
         for shelf in self.shelves.values():
             shelf.wrote(rows_max)
+
+
+def copy(connection: Connection, shelf: Shelf[Any], query: bytes) -> None:
+    """Stream in the rows that were not there before; one that was is an error."""
+    with connection.cursor() as cursor:
+        cursor.adapters.register_dumper(msgspec.Raw, RawDumper)
+        with cursor.copy(query) as stream:
+            for key in sorted(shelf.fresh):
+                stream.write_row(msgspec.structs.astuple(shelf.get(key)))
+    shelf.fresh.clear()
 
 
 class Statements(msgspec.Struct, frozen=True):

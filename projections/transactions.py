@@ -6,17 +6,23 @@ import msgspec
 from msgspec.structs import replace
 
 from ledger.entries import Entry
-from ledger.events.account import AccountCredited, AccountDebited
+from ledger.errors import Reason
+from ledger.events.account import AccountCredited, AccountDebited, AccountOpened
 from ledger.events.payment import PaymentCreated
 from ledger.events.posting import PostingBooked
 from ledger.events.transfer import TransferBooked
+from projections.filters import SEARCH, amounts, currency, dates, enum, identity
+from projections.items import Item, fetch_item, item_query
 from projections.known import Known
 from projections.log import Logged
+from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, On, Projector
 from projections.rows import Table
+from projections.selects import Page, fetch_page
+from schema.postgres import Pool
 
 
-class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+class Transaction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry. `named_by` is who named the counterparty, and so may see it."""
 
     id: str
@@ -43,6 +49,18 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str
 
 
+KINDS = (
+    "TRANSFER",
+    "PAYMENT",
+    "DEPOSIT",
+    "WITHDRAWAL",
+    "OPENING",
+    "FEE",
+    "FX",
+    "IMPORT",
+    "ADJUSTMENT",
+    "REVERSAL",
+)
 TRANSACTION = Table("transactions", Transaction, kept=False)
 
 
@@ -120,4 +138,56 @@ PROJECTOR = Projector(
         AccountDebited: On(balance_told),
         AccountCredited: On(balance_told),
     },
+    looks_up=(AccountOpened, PaymentCreated, TransferBooked),
+)
+
+
+async def page(pool: Pool, wanted: Wanted, owner: str | None, viewer: str | None) -> Page:
+    """Return Transactions of `owner` (None: everybody's) as `viewer` (None: a reader) may see."""
+    return await fetch_page(pool, LISTING, wanted, owner, {"viewer": viewer})
+
+
+async def one(pool: Pool, transaction_id: str, viewer: str | None) -> Item | None:
+    """Return one Transaction as `viewer` (None: a reader) may see it, and its owner."""
+    return await fetch_item(pool, ONE, {"id": transaction_id, "viewer": viewer})
+
+
+SHAPE = """
+id, account_id, user_id, type, status, read.money(amount, currency) AS amount, currency, direction,
+description, reference, read.money(balance_after, currency) AS balance_after,
+posting_id, payment_id, transfer_id, external_id,
+CASE
+    WHEN %(viewer)s::text IS NULL OR counterparty_user_id = %(viewer)s::uuid
+        OR named_by = %(viewer)s::text
+    THEN counterparty_account_id
+END AS counterparty_account_id,
+CASE WHEN status = 'POSTED' THEN booked_at END AS posted_at,
+inserted_at, updated_at
+"""
+ONE = item_query("read.transactions", SHAPE, "NULL", "ARRAY[user_id::text]")
+LISTING = Listing(
+    name="transactions",
+    table="read.transactions",
+    shape=SHAPE,
+    filters=(
+        identity("account_id"),
+        enum("status", "PENDING", "POSTED", reason=Reason.INVALID_STATUS),
+        enum("direction", "CREDIT", "DEBIT", reason=Reason.INVALID_DIRECTION),
+        enum("type", *KINDS, reason=Reason.INVALID_TRANSACTION_TYPE),
+        currency(),
+        *dates("booked_at"),
+        *amounts(),
+        SEARCH,
+    ),
+    sorts={
+        "posted_at": Sort("booked_at"),
+        "amount": Sort("read.amount(amount, currency)", "numeric"),
+        "direction": Sort("direction"),
+        "type": Sort("type"),
+        "currency": Sort("currency"),
+        "inserted_at": Sort("inserted_at"),
+        "updated_at": Sort("updated_at"),
+    },
+    usual="posted_at:desc",
+    owner=("user_id = %(owner)s",),
 )

@@ -4,13 +4,19 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ledger.events.account import AccountOpened
 from ledger.events.transfer import TransferBooked
+from projections.filters import SEARCH, amounts, currency, dates, identity
+from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
+from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, On, Projector
 from projections.rows import Table
+from projections.selects import Page, fetch_page
+from schema.postgres import Pool
 
 
-class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One transfer, with the owners of both its accounts."""
 
     id: str
@@ -71,4 +77,47 @@ def accounts_of(logged: Logged[TransferBooked]) -> Iterable[str]:
     return (f"account-{event.source_account_id}", f"account-{event.destination_account_id}")
 
 
-PROJECTOR = Projector("transfers", (TRANSFER,), {TransferBooked: On(booked, streams=accounts_of)})
+PROJECTOR = Projector(
+    "transfers",
+    (TRANSFER,),
+    {TransferBooked: On(booked, streams=accounts_of)},
+    looks_up=(AccountOpened,),
+)
+
+
+async def page(pool: Pool, wanted: Wanted, owner: str | None) -> Page:
+    """Return Transfers out of or into accounts of `owner`; None means everybody's."""
+    return await fetch_page(pool, LISTING, wanted, owner)
+
+
+async def one(pool: Pool, transfer_id: str) -> Item | None:
+    """Return one Transfer and the owners of both sides."""
+    return await fetch_item(pool, ONE, {"id": transfer_id})
+
+
+SHAPE = """
+id, status, source_account_id, destination_account_id, read.money(amount, currency) AS amount,
+currency, read.money(destination_amount, destination_currency) AS destination_amount,
+destination_currency, rate, fx_quote_id, description, reference, posting_id, reversal_posting_id,
+initiated_by, posted_at, version, inserted_at, updated_at
+"""
+OWNERS = "ARRAY[source_user_id::text, destination_user_id::text]"
+ONE = item_query("read.transfers", SHAPE, "version", OWNERS)
+LISTING = Listing(
+    name="transfers",
+    table="read.transfers",
+    shape=SHAPE,
+    filters=(
+        identity("account_id", "source_account_id", "destination_account_id"),
+        currency(),
+        *dates("inserted_at"),
+        *amounts(),
+        SEARCH,
+    ),
+    sorts={
+        "amount": Sort("read.amount(amount, currency)", "numeric"),
+        "posted_at": Sort("posted_at"),
+        "inserted_at": Sort("inserted_at"),
+    },
+    owner=("source_user_id = %(owner)s", "destination_user_id = %(owner)s"),
+)

@@ -11,11 +11,12 @@ from ledger.events.posting import PostingBooked
 from projections.log import Logged
 from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
+from schema.postgres import Pool
 
 CUSTOMERS = "customers"
 
 
-class Total(msgspec.Struct, frozen=True, kw_only=True):
+class Total(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The sums of one system account, or of all customers' accounts of one currency."""
 
     code: str
@@ -73,3 +74,34 @@ PROJECTOR = Projector(
     (TOTAL,),
     {AccountOpened: On(opened, customers_of), PostingBooked: On(booked, totals_of)},
 )
+
+
+async def per_currency(pool: Pool, only: str | None = None) -> bytes:
+    """Return the trial balance as a JSON array by currency (http.md §4.14), or of `only` one."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(PER_CURRENCY, {"currency": only})).fetchone()
+    assert row is not None, "an aggregate has one row"
+    content: bytes = row[0]
+    return content
+
+
+PER_CURRENCY = """
+SELECT coalesce(json_agg(to_json(shape) ORDER BY shape.currency), '[]')
+FROM (
+    SELECT currency,
+        json_agg(json_build_object(
+            'code', code,
+            'kind', kind,
+            'accounts', accounts,
+            'debit_total', read.money(debit_total, currency),
+            'credit_total', read.money(credit_total, currency),
+            'balance', read.money(credit_total - debit_total, currency)
+        ) ORDER BY code) AS rows,
+        read.money(sum(debit_total), currency) AS total_debit,
+        read.money(sum(credit_total), currency) AS total_credit,
+        sum(debit_total) = sum(credit_total) AS balanced
+    FROM read.trial_balance
+    WHERE %(currency)s::text IS NULL OR currency = %(currency)s::text
+    GROUP BY currency
+) AS shape
+"""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from ledger.errors import Reason
 from ledger.events.session import SessionStarted
 from ledger.events.user import (
     UserPasswordSet,
@@ -14,12 +15,17 @@ from ledger.events.user import (
     UserSessionsInvalidated,
     UserSuspended,
 )
+from projections.filters import address, dates, enum, flag
+from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
+from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
+from projections.selects import Page, fetch_page
+from schema.postgres import Pool
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True):
+class User(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One user; `email` and `full_name` are None once erased."""
 
     id: str
@@ -93,4 +99,47 @@ PROJECTOR = Projector(
         UserReactivated: On(reactivated, user_of),
         SessionStarted: On(signed_in, user_of_session),
     },
+)
+
+
+async def page(pool: Pool, wanted: Wanted) -> Page:
+    """Return Users; deleted ones only when asked for."""
+    return await fetch_page(pool, LISTING, wanted, None)
+
+
+async def one(pool: Pool, user_id: str) -> Item | None:
+    """Return one User, whoever that is the owner."""
+    return await fetch_item(pool, ONE, {"id": user_id})
+
+
+SHAPE = """
+id, email, full_name, status, role, status = 'ACTIVE' AS active, verified,
+status = 'SUSPENDED' AS suspended, status = 'DELETED' AS deleted, last_login_at,
+version, inserted_at, updated_at
+"""
+ONE = item_query("read.users", SHAPE, "version", "ARRAY[id::text]")
+LISTING = Listing(
+    name="users",
+    table="read.users",
+    shape=SHAPE,
+    filters=(
+        enum("status", "ACTIVE", "SUSPENDED", "DELETED", reason=Reason.INVALID_STATUS),
+        enum("role", "user", "support", "admin", "auditor", reason=Reason.INVALID_ROLE),
+        flag("active", "status = 'ACTIVE'"),
+        flag("verified", "verified"),
+        flag("suspended", "status = 'SUSPENDED'"),
+        flag("deleted", "status = 'DELETED'"),
+        address(),
+        *dates("inserted_at"),
+    ),
+    sorts={
+        "email": Sort("email", nullable=True),
+        "full_name": Sort("full_name", nullable=True),
+        "status": Sort("status"),
+        "role": Sort("role"),
+        "inserted_at": Sort("inserted_at"),
+        "updated_at": Sort("updated_at"),
+    },
+    hidden="status <> 'DELETED'",
+    shown_by=(("status", "DELETED"), ("deleted", True)),
 )

@@ -4,7 +4,6 @@ The head row hands out contiguous positions; comparing and moving it is what mak
 Events, command answers, claims and private rows are written by the same statement.
 """
 
-from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -44,17 +43,19 @@ def chained(previous: bytes, content: bytes) -> bytes:
 
 
 class Rows:
-    """A batch as parameter arrays, with the head before and after it."""
+    """A batch as parameter arrays, with the head before and after it; grows by `add`."""
 
-    def __init__(self, head: Head, decided: Sequence[Decided]) -> None:
-        self.position, self.chain = head.position, head.chain_hash
-        self.recorded_at, self.epoch, self.before = head.recorded_at, head.epoch, head.position
+    def __init__(self, head: Head) -> None:
+        self.before = head
+        self.position, self.chain, self.recorded_at = (
+            head.position,
+            head.chain_hash,
+            head.recorded_at,
+        )
         self.events: list[list[Any]] = [[] for _ in range(14)]
         self.commands: list[list[Any]] = [[] for _ in range(9)]
-        for each in decided:
-            self.add(each)
-        self.claims = merged_claims(decided)
-        self.rows = merged_rows(decided)
+        self.claims: dict[tuple[str, str], ClaimChange] = {}
+        self.rows: dict[tuple[str, str], PrivateRow] = {}
 
     def add(self, each: Decided) -> None:
         """Append one command and its events to the arrays."""
@@ -67,6 +68,11 @@ class Rows:
                   each.answer_key, each.now)  # fmt: skip
         for column, value in zip(self.commands, values, strict=True):
             column.append(value)
+        for name, change in each.claims.items():
+            known = self.claims.get(name, change)
+            self.claims[name] = ClaimChange(known.existed, change.after)
+        for row in each.rows:
+            self.rows[row.table, row.key] = row
 
     def add_event(
         self, each: Decided, metadata: msgspec.Raw, stream_id: str, version: int, event: Any
@@ -89,9 +95,14 @@ class Rows:
             column.append(value)
 
     @property
+    def empty(self) -> bool:
+        """Say whether there is nothing to write."""
+        return not self.commands[0]
+
+    @property
     def head(self) -> Head:
         """Return the head after this batch."""
-        return Head(self.position, self.chain, self.recorded_at, self.epoch)
+        return Head(self.position, self.chain, self.recorded_at, self.before.epoch)
 
     @property
     def statement(self) -> str:
@@ -100,28 +111,18 @@ class Rows:
 
     def parameters(self) -> list[Any]:
         """Return the parameters of `statement`."""
-        lean = [self.position, self.chain, self.recorded_at, self.before, self.epoch]
+        lean = [
+            self.position,
+            self.chain,
+            self.recorded_at,
+            self.before.position,
+            self.before.epoch,
+        ]
         lean += self.events
         lean += self.commands
         if not (self.claims or self.rows):
             return lean
         return [*lean, *claim_columns(self.claims, self.position), *row_columns(self.rows)]
-
-
-def merged_claims(decided: Iterable[Decided]) -> dict[tuple[str, str], ClaimChange]:
-    """Return what becomes of each key over the whole batch."""
-    merged: dict[tuple[str, str], ClaimChange] = {}
-    for each in decided:
-        for name, change in each.claims.items():
-            first = merged.get(name)
-            existed = change.existed if first is None else first.existed
-            merged[name] = ClaimChange(existed, change.after)
-    return merged
-
-
-def merged_rows(decided: Iterable[Decided]) -> dict[tuple[str, str], PrivateRow]:
-    """Return the last version of each private row of the batch."""
-    return {(row.table, row.key): row for each in decided for row in each.rows}
 
 
 def claim_columns(claims: dict[tuple[str, str], ClaimChange], position: int) -> list[Any]:

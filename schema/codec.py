@@ -36,10 +36,13 @@ DECODERS: dict[str, Decode] = {name: decoder_of(kind) for name, kind in EVENT_TY
 def decode_envelope(name: str, schema_version: int, data: bytes) -> Envelope[AnyEvent]:
     """Read stored bytes as today's event, lifting older schema versions step by step.
 
-    Raises `KeyError` for a name and `msgspec.ValidationError` for bytes that nobody ever wrote.
+    Raises `KeyError` for a name and `msgspec.ValidationError` for bytes that nobody ever wrote,
+    or that a newer program wrote: what it added must not be lost.
     """
     if schema_version == current_version(name):
         return DECODERS[name](data)
+    if schema_version > current_version(name):
+        raise msgspec.ValidationError(f"{name} v{schema_version} is of a newer program")
     old = decode_old(data)
     event = msgspec.convert(upcast(name, schema_version, old.data), EVENT_TYPES[name])
     fields = {field: getattr(old, field) for field in Envelope.__struct_fields__}

@@ -244,7 +244,7 @@ def renamed(failure: psycopg.Error) -> PersistenceError:
     for theirs, ours in ERRORS.items():
         if isinstance(failure, theirs):
             return ours(str(failure))
-    return PersistenceError(str(failure))
+    return DatabaseError(str(failure))
 
 
 def select(pool: BlockingPool, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -269,7 +269,6 @@ ERRORS: dict[type[psycopg.Error], type[PersistenceError]] = {
     psycopg.ProgrammingError: ProgrammingError,
     psycopg.InternalError: InternalError,
     psycopg.NotSupportedError: NotSupportedError,
-    psycopg.DatabaseError: DatabaseError,
 }
 
 POSITION = "SELECT position FROM log.head"

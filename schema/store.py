@@ -10,12 +10,12 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from ledger.append.memory import CLAIM, folded, unheard_of
 from ledger.append.ports import (
     Collided,
-    Decided,
     Fetched,
     Head,
     HeadMoved,
     OutcomeUnknown,
     Remembered,
+    Staged,
     Unavailable,
 )
 from ledger.commands.asked import Loaded
@@ -28,6 +28,12 @@ from schema.snapshots import freeze, snapshot_name, thaw
 
 FOLLOW_ROWS = 2_000
 BROKEN = (OperationalError, InterfaceError, PoolTimeout, TooManyRequests)
+UNWRITTEN = (
+    errors.DiskFull,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+)
+"""What the server says when it has certainly written nothing, and may write again later."""
 
 
 class LogStore:
@@ -56,11 +62,15 @@ class LogStore:
             async with self.pool.connection() as connection:
                 return await read_head(connection, HEAD)
 
-    async def append(self, head: Head, decided: Sequence[Decided]) -> Head:
-        """Commit a batch if `head` is still the end of the log; return the new end."""
+    def stage(self, head: Head) -> Rows:
+        """Begin a batch on top of `head`."""
+        return Rows(head)
+
+    async def commit(self, staged: Staged) -> None:
+        """Commit a batch if the head it was staged on is still the end of the log."""
         connection = await self.writer()
         with appending():
-            return await write(connection, head, decided)
+            await write(connection, staged)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator["LockedHead"]:
@@ -121,10 +131,10 @@ class LockedHead:
         """Read streams and claims as they are under the lock."""
         return await read_entries(self.connection, keys)
 
-    async def append(self, decided: Sequence[Decided]) -> Head:
+    async def append(self, staged: Staged) -> None:
         """Write the batch; it counts when the context ends without an exception."""
         self.written = True
-        return await write(self.connection, self.head, decided)
+        await write(self.connection, staged)
 
 
 @contextmanager
@@ -145,27 +155,22 @@ def appending(written: Any = lambda: True) -> Iterator[None]:
         raise Collided(failure.diag.constraint_name) from failure
     except (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected) as failure:
         raise HeadMoved from failure
-    except errors.DiskFull as failure:
+    except UNWRITTEN as failure:
         raise Unavailable from failure
     except (OperationalError, InterfaceError) as failure:
         raise (OutcomeUnknown if written() else Unavailable) from failure
 
 
-async def write(
-    connection: AsyncConnection[tuple[Any, ...]], head: Head, decided: Sequence[Decided]
-) -> Head:
-    """Write a batch on top of `head`, in the connection's transaction or one of its own."""
+async def write(connection: AsyncConnection[tuple[Any, ...]], staged: Staged) -> None:
+    """Write a batch on top of its head, in the connection's transaction or one of its own."""
+    assert isinstance(staged, Rows), "a batch is staged by the store that commits it"
     cursor = connection.cursor(binary=True)
-    if not decided:
-        await cursor.execute(CHECK, (head.position, head.epoch), prepare=True)
-        if await cursor.fetchone() is None:
-            raise HeadMoved
-        return head
-    rows = Rows(head, decided)
-    await cursor.execute(rows.statement, rows.parameters(), prepare=True)
+    if staged.empty:
+        await cursor.execute(CHECK, (staged.before.position, staged.before.epoch), prepare=True)
+    else:
+        await cursor.execute(staged.statement, staged.parameters(), prepare=True)
     if await cursor.fetchone() is None:
         raise HeadMoved
-    return rows.head
 
 
 async def read_head(connection: AsyncConnection[tuple[Any, ...]], statement: str) -> Head:

@@ -4,8 +4,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +15,7 @@ from psycopg import sql
 from ops.embedded.postgres import Place as PostgresPlace
 from ops.embedded.postgres import create_database, postgres
 from ops.embedded.valkey import valkey as running_valkey
+from schema.migrate import migrate
 
 TEMPLATE = "migrated"
 
@@ -68,15 +67,6 @@ def valkey(server_dir: Path) -> Iterator[str]:
     """Give the address of a Redis-protocol server shared by the tests of this process."""
     with running_valkey(server_dir, durable=False) as place:
         yield place.url
-
-
-def migrate(dsn: str) -> None:
-    if find_spec("schema.migrate"):
-        import_module("schema.migrate").migrate(dsn)
-        return
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for step in sorted(Path("schema/migrations").glob("*/up.sql")):
-            connection.execute(step.read_bytes())
 
 
 CREATE = "CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"

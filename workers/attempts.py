@@ -125,7 +125,7 @@ def attempt(frame: Frame, actor: Actor, job_id: str) -> None:
 
 
 def ending_of(frame: Frame, actor: Actor, run: Run) -> Verdict | Again:
-    """Do the work and say how the attempt ends. What `exhausted` raises flies: the lease lapses."""
+    """Do the work and say how the attempt ends."""
     try:
         return actor.perform(run)
     except Failed as failed:
@@ -140,8 +140,22 @@ def ending_of(frame: Frame, actor: Actor, run: Run) -> Verdict | Again:
     tally = Tally(run.job.failures, run.job.deferred_ms)
     step = step_after(failure, tally, actor.rules or frame.rules, frame.chance)
     if isinstance(step, GiveUp):
-        return actor.exhausted(run, failure)
+        return last_word(actor, run, failure)
     return Again(failure, step)
+
+
+def last_word(actor: Actor, run: Run, failure: Failure) -> Verdict:
+    """End the story of a job that gets no further try.
+
+    What breaks here flies, so that the lease lapses and the attempt is run again; a refusal that
+    is not about this moment is final.
+    """
+    try:
+        return actor.exhausted(run, failure)
+    except Refused as refused:
+        if refused.reason.fact.retryable:
+            raise
+        return Discarded(refused.reason)
 
 
 def closed(

@@ -5,20 +5,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from psycopg import Connection, errors
-from psycopg.rows import TupleRow
+from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from schema.postgres import (
-    CONNECTION,
-    POOL_TIMEOUT_SECONDS,
-    STATEMENT_TIMEOUT_MS,
-    gone,
-    pass_json_through,
-    session_settings,
-)
+from schema.blocking import BlockingPool, configure, still_open
+from schema.postgres import CONNECTION, POOL_TIMEOUT_SECONDS
 
-Pool: TypeAlias = ConnectionPool[Connection[TupleRow]]
+Pool: TypeAlias = BlockingPool
 """Blocking connections of role `ledgerbank_app`, for threads; `json` arrives as bytes."""
 
 Clock: TypeAlias = Callable[[Connection[Any]], datetime]
@@ -42,22 +35,10 @@ def open_pool(dsn: str, size: int) -> Pool:
 
 
 @contextmanager
-def transaction(pool: Pool) -> Iterator[Connection[TupleRow]]:
+def transaction(pool: Pool) -> Iterator[Connection[tuple[Any, ...]]]:
     """Lend a connection inside one database transaction."""
     with pool.connection() as connection, connection.transaction():
         yield connection
-
-
-def configure(connection: Connection[Any]) -> None:
-    """Bound the waits of a new connection and take on its role."""
-    pass_json_through(connection)
-    connection.execute(session_settings("ledgerbank_app", STATEMENT_TIMEOUT_MS))
-
-
-def still_open(connection: Connection[Any]) -> None:
-    """Refuse a pooled connection whose server has gone, without asking the server."""
-    if gone(connection.pgconn):
-        raise errors.AdminShutdown("the server closed this connection")
 
 
 def database_clock(connection: Connection[Any]) -> datetime:

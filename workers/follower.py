@@ -11,8 +11,7 @@ from workers.dispatch import Dispatcher
 from workers.ear import Ear
 from workers.relay import Overtaken, Relay
 
-POLL_MS = 40
-SWEEP_SECONDS = 5
+POLL_MS = 50
 STAND_BY_SECONDS = 2
 UNREACHABLE_SECONDS = 1
 
@@ -20,8 +19,11 @@ UNREACHABLE_SECONDS = 1
 class Follower:
     """Relays, dispatches and sweeps while it holds the lease; else waits for it."""
 
-    def __init__(self, relay: Relay, dispatcher: Dispatcher, ear: Ear) -> None:
+    def __init__(
+        self, relay: Relay, dispatcher: Dispatcher, ear: Ear, sweep_seconds: int = 5
+    ) -> None:
         self.relay, self.dispatcher, self.ear = relay, dispatcher, ear
+        self.sweep_seconds = sweep_seconds
         self.log = structlog.get_logger()
         self.sweep_at = self.renew_at = self.publish_at = monotonic()
 
@@ -73,7 +75,7 @@ class Follower:
             return
         try:
             if monotonic() >= self.sweep_at:
-                self.sweep_at = monotonic() + SWEEP_SECONDS
+                self.sweep_at = monotonic() + self.sweep_seconds
                 self.dispatcher.sweep()
             if busy:
                 self.dispatcher.dispatch()

@@ -59,7 +59,7 @@ class GiveUp(msgspec.Struct, frozen=True):
 Step: TypeAlias = Retry | Defer | GiveUp
 
 Chance: TypeAlias = Callable[[int], int]
-"""Returns a whole number between 0 and its argument, both included."""
+"""Returns a whole number from 0 up to, but not including, its argument."""
 
 
 class RetryRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,4 +113,4 @@ def deferred(failure: Failure, tally: Tally, rules: RetryRules, chance: Chance) 
 
 def jittered(delay_ms: int, rules: RetryRules, chance: Chance) -> int:
     """Return `delay_ms` with its random share on top, so that retries do not march in step."""
-    return delay_ms + chance(delay_ms * rules.jitter_percent // 100)
+    return delay_ms + chance(delay_ms * rules.jitter_percent // 100 + 1)

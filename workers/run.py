@@ -37,7 +37,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker process is put together from.
 
     `connect` opens a connection to listen on; `holder` names this process in the relay's lease.
-    `relaying=False` leaves following the log to other processes.
+    `queues` are those it works on, with their concurrency; it relays for all queues there are,
+    unless `relaying=False` leaves that to other processes.
     """
 
     pool: Pool
@@ -48,11 +49,13 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     decode: Decode
     chance: Chance
     holder: str
-    queues: Mapping[str, int] = QUEUES
+    queues: Mapping[str, int]
     rules: RetryRules = RetryRules()
     clock: Clock = database_clock
     crashpoint: CrashPoint = harmless
     lease_seconds: int = 30
+    relay_lease_seconds: int = 15
+    sweep_seconds: int = 5
     relaying: bool = True
     stop_seconds: int = STOP_SECONDS
 
@@ -85,7 +88,7 @@ def start_workers(parts: Parts, frame: Frame) -> list[dramatiq.Worker]:
     """Start one Dramatiq worker per queue that has actors: a thread pool is a worker's own."""
     declare_actors(parts.broker, frame, parts.actors)
     parts.broker.emit_after("process_boot")
-    queues = sorted({actor.queue for actor in parts.actors})
+    queues = sorted({actor.queue for actor in parts.actors} & parts.queues.keys())
     return [start_worker(parts.broker, queue, parts.queues[queue]) for queue in queues]
 
 
@@ -124,16 +127,17 @@ def follower_of(parts: Parts) -> Follower:
         decode=parts.decode,
         managers=parts.managers,
         holder=parts.holder,
+        lease_seconds=parts.relay_lease_seconds,
         crashpoint=parts.crashpoint,
     )
     dispatcher = Dispatcher(
         pool=parts.pool,
         clock=parts.clock,
         transport=RedisTransport(parts.broker),
-        queues=sorted(parts.queues),
+        queues=sorted({*QUEUES, *parts.queues}),
         crashpoint=parts.crashpoint,
     )
-    return Follower(relay, dispatcher, Ear(parts.connect))
+    return Follower(relay, dispatcher, Ear(parts.connect), parts.sweep_seconds)
 
 
 def stop_workers(workers: Sequence[dramatiq.Worker], seconds: int) -> None:

@@ -9,9 +9,10 @@ from api.asking import Desk, context_of
 from api.call import Call
 from api.callers import ANYONE, HUMAN
 from api.claims import Claims
+from api.commands.payments import Watch
 from api.commands.users import show_user
 from api.endpoint import Endpoint
-from api.envelope import encoded, now_text
+from api.envelope import encoded
 from api.fields import Document, Field, FieldTable, Kind
 from api.gate import Gate
 from api.kinds import anything, email
@@ -21,7 +22,7 @@ from api.reply import Reply
 from api.routing import position_headers
 from api.shapes import Message, SignedIn, Tokens
 from api.tokens import Bearer
-from ledger.commands.asked import Answer, Asked, Loaded, Outcome, Reveal
+from ledger.commands.asked import Asked, Outcome
 from ledger.commands.command import Command, Context
 from ledger.commands.session import EndSession, RefreshSession, StartSession
 from ledger.commands.user import InvalidateSessions, SetPasswordHash
@@ -71,7 +72,7 @@ async def strengthen(call: Call, credential: CredentialRow, password: str) -> No
 
 async def start(call: Call, credential: CredentialRow) -> Reply:
     """Start a token family and answer its first pair, with the user it belongs to."""
-    gate, user_id, now, now_shown = call.use(Gate), credential.user_id, call_time(call), now_text()
+    gate, user_id, now = call.use(Gate), credential.user_id, call_time(call)
     command = StartSession(
         session_id=new_id(),
         user_id=user_id,
@@ -80,18 +81,14 @@ async def start(call: Call, credential: CredentialRow) -> Reply:
         ip=Private(call.client_address, user_id),
         user_agent=private_or_none(call.header(b"user-agent"), user_id),
     )
-
-    def render(user: Loaded, reveal: Reveal) -> Answer:
-        return Answer(200, encoded(show_user(user, reveal, last_login_at=now_shown)))
-
-    actor = user_actor(user_id, credential.role)
-    outcome = await hand_in(call, command, actor, Asked(render=render))
-    assert outcome.result is not None, "a new session has never been started before"
-    assert outcome.answer is not None, "what was asked with a renderer is rendered"
-    bearer = Bearer(user_id, command.session_id, outcome.result.state.session_version)
+    outcome = await hand_in(call, command, user_actor(user_id, credential.role))
+    assert outcome.result is not None, "without a key nothing is a replay"
+    watch = call.use(Watch)
+    loaded = await watch.current(f"user-{user_id}")
+    user = show_user(loaded, await watch.reveal_of(loaded), outcome.result.inserted_at)
+    bearer = Bearer(user_id, command.session_id, loaded.state.session_version)
     tokens = pair(gate, bearer, command.jti, now)
-    user = {"user": msgspec.Raw(outcome.answer.body)}
-    return replied(call, msgspec.structs.asdict(tokens) | user, outcome)
+    return replied(call, SignedIn(user=user, **msgspec.structs.asdict(tokens)), outcome)
 
 
 async def refresh(call: Call) -> Reply:
@@ -144,12 +141,10 @@ async def presented(call: Call, now: int) -> tuple[Claims, Actor]:
     return claims, user_actor(claims.sub, row.role)
 
 
-async def hand_in(
-    call: Call, command: Command, actor: Actor, asked: Asked | None = None
-) -> Outcome:
+async def hand_in(call: Call, command: Command, actor: Actor) -> Outcome:
     """Hand in a command of somebody who carries no access token."""
     context = Context(actor=actor, correlation_id=call.ids.id, traceparent=call.ids.traceparent)
-    return await call.use(Desk).handle(command, context, asked or Asked())
+    return await call.use(Desk).handle(command, context, Asked())
 
 
 def pair(gate: Gate, bearer: Bearer, jti: str, now: int) -> Tokens:

@@ -135,6 +135,7 @@ def place_hold(account: Open, command: PlaceHold) -> list[AccountEvent]:
 
 def capture_hold(account: Open, command: CaptureHold) -> list[AccountEvent]:
     """Turn a promise into a debit; funds and limits were judged when it was made."""
+    assert command.amount > 0, "no movement without an amount"
     hold = account.holds.get(command.hold_id)
     if hold is None:
         raise Refused(Reason.HOLD_NOT_ACTIVE)
@@ -189,6 +190,7 @@ def debit(account: Open, command: DebitAccount) -> list[AccountEvent]:
 
 def credit(account: Open, command: CreditAccount) -> list[AccountEvent]:
     """Put money in, unless it leaves the 64-bit range (ledger.md §1)."""
+    assert command.amount > 0, "no movement without an amount"
     balance_after = account.balance + command.amount
     if balance_after > MINOR_MAX:
         raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT)
@@ -203,6 +205,7 @@ def credit(account: Open, command: CreditAccount) -> list[AccountEvent]:
 
 def refuse_unaffordable(account: Open, command: PlaceHold | DebitAccount) -> None:
     """Refuse what is over the single limit, the funds or the day's limit, in that order."""
+    assert command.amount > 0, "no movement without an amount"
     if command.single_limit is not None and command.amount > command.single_limit:
         raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT, limit=account.shown(command.single_limit))
     if command.amount > account.available:

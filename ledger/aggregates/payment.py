@@ -131,8 +131,8 @@ def evolve(payment: Payment, event: PaymentEvent, at: str) -> Payment:
         case Pending(), PaymentCancelled():
             return Cancelled(payment.terms)
         case Processing(), PaymentSubmitted(attempt=attempt, rail_reference=reference):
-            known = reference or payment.rail_reference
-            return msgspec.structs.replace(payment, submissions=attempt, rail_reference=known)
+            known, most = reference or payment.rail_reference, max(attempt, payment.submissions)
+            return msgspec.structs.replace(payment, submissions=most, rail_reference=known)
         case Processing(), PaymentCompleted():
             return completed(payment, event)
         case Processing(), PaymentFailed(reason=reason):

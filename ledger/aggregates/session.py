@@ -56,6 +56,8 @@ def decide(session: Session, command: SessionCommand) -> list[SessionEvent]:
             raise Refused(Reason.TOKEN_REVOKED)
         case Alive(), StartSession():
             return []
+        case Alive(), RefreshSession(new_jti=jti) if jti == session.jti:
+            return []
         case Alive(), RefreshSession(jti=jti) | EndSession(jti=jti) if jti != session.jti:
             return [RefreshTokenReuseDetected(jti=jti), SessionEnded(cause="reuse")]
         case Alive(), RefreshSession():

@@ -1,52 +1,50 @@
-"""The appender: whatever arrived while the last commit was in flight is the next commit.
+"""The appender: commands are decided as they arrive, and committed many at a time.
 
-One per process, on one event loop. Decisions are made in memory, in order, each seeing what the
-earlier ones of its batch did; one round trip commits them all if nobody else has appended since.
+One per process, on one event loop. While one batch is being committed the next one is decided in
+memory, on top of it, each command seeing what the earlier ones did; one round trip commits a batch
+if nobody else has appended since. When that fails nothing was told yet, and all is decided again.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ledger.append.attempt import Attempts, Submission, Verdict
 from ledger.append.loading import Loading
-from ledger.append.memory import Memory, Overlay
+from ledger.append.memory import CLAIM, Memory, Overlay
 from ledger.append.ports import (
     Collided,
-    Decided,
     Head,
     HeadMoved,
     OutcomeUnknown,
+    Staged,
     Store,
     Turn,
     Unavailable,
     Vault,
 )
+from ledger.append.queue import Queue, Waiting, decided
 from ledger.commands.asked import Outcome
 from ledger.decisions.view import NotLoaded
-from ledger.errors import Reason, Refused
 from ledger.policies.limits import Rules
 
 BATCH_MAX = 256
-WAITING_MAX = 4096
-TRIES_MAX = 5
 CONTENDED_SECONDS = 0.2
 FOLLOW_MAX = 20_000
 LOOKUPS_MAX = 8
 RESOLVE_SECONDS = 0.25
+IDLE_SECONDS = 1.0
 
 
-class Waiting:
-    """A command in the queue, and whoever waits for it."""
+class Batch:
+    """Commands decided together, what they changed, and what must be written for them."""
 
-    __slots__ = ("future", "submission", "tries", "verdict")
-
-    def __init__(self, submission: Submission, future: "asyncio.Future[Outcome]") -> None:
-        self.submission, self.future = submission, future
-        self.tries = 0
-        self.verdict = Verdict()
+    def __init__(self, overlay: Overlay, staged: Staged) -> None:
+        self.waiting: list[Waiting] = []
+        self.overlay, self.staged = overlay, staged
+        self.commit: asyncio.Task[None] | None = None
 
 
 class Appender:
@@ -58,56 +56,99 @@ class Appender:
         self.store, self.memory, self.clock = store, memory, clock
         self.loading = Loading(store, vault, memory)
         self.attempts = Attempts(rules, vault, self.loading.earlier)
-        self.queue: deque[Waiting] = deque()
-        self.in_flight: set[tuple[str, str]] = set()
-        self.wake = asyncio.Event()
+        self.queue = Queue()
         self.head: Head | None = None
+        self.flying: Batch | None = None
+        self.next: Batch | None = None
         self.contended_until = 0.0
         self.conflicts = 0
-        self.stopping = False
         self.committed: Callable[[Head], None] = lambda _head: None
         self.changed: Callable[[Mapping[str, Any]], None] = lambda _changed: None
 
     def submit(self, submission: Submission) -> "asyncio.Future[Outcome]":
-        """Queue a command. Refused at once when the queue is full or its key is being worked on."""
-        if len(self.queue) >= WAITING_MAX or self.stopping:
-            raise Refused(Reason.SERVICE_UNAVAILABLE)
-        if submission.name in self.in_flight:
-            raise Refused(Reason.IDEMPOTENCY_IN_PROGRESS)
-        self.in_flight.add(submission.name)
-        waiting = Waiting(submission, asyncio.get_running_loop().create_future())
-        self.queue.append(waiting)
-        self.wake.set()
-        return waiting.future
+        """Queue a command; its future is resolved when it is durable, or refused."""
+        return self.queue.submit(submission)
 
     async def run(self) -> None:
-        """Commit batch after batch until stopped and drained."""
-        while not (self.stopping and not self.in_flight):
-            if not self.queue:
-                self.wake.clear()
+        """Commit batch after batch until the queue is closed and drained."""
+        while not (self.queue.closed and not self.queue.in_flight):
+            self.queue.wake.clear()
+            if not await self.step():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), 1.0)
-                continue
-            batch = [self.queue.popleft() for _ in range(min(len(self.queue), BATCH_MAX))]
-            await self.commit(batch)
+                    await asyncio.wait_for(self.queue.wake.wait(), IDLE_SECONDS)
 
-    async def commit(self, batch: list[Waiting]) -> None:
+    async def step(self) -> bool:
+        """Do what can be done now; say whether there may be more to do at once."""
+        flying = self.flying
+        if flying is not None and flying.commit is not None and flying.commit.done():
+            await self.land(flying)
+            return True
+        if flying is None and self.queue.waiting and (self.head is None or self.contended()):
+            await self.guarded(self.queue.take(BATCH_MAX))
+            return True
+        if self.head is not None and not self.contended():
+            self.decide_queued(self.head)
+        if flying is None and self.next is not None:
+            self.launch(self.next)
+        return False
+
+    def contended(self) -> bool:
+        """Say whether another process was met a moment ago."""
+        return asyncio.get_running_loop().time() < self.contended_until
+
+    def decide_queued(self, head: Head) -> None:
+        """Decide what has arrived, on top of the batch that is being committed."""
+        while self.queue.waiting and (self.next is None or len(self.next.waiting) < BATCH_MAX):
+            if self.next is None:
+                under = self.memory if self.flying is None else self.flying.overlay
+                after = head if self.flying is None else self.flying.staged.head
+                self.next = Batch(Overlay(under), self.store.stage(after))
+            waiting = self.queue.waiting.popleft()
+            try:
+                self.attempt(waiting, self.next.overlay, self.next.staged.head)
+            except NotLoaded as missing:
+                self.loading.want(missing.key, partial(self.queue.put_back, waiting))
+                continue
+            self.next.waiting.append(waiting)
+            if waiting.verdict.decided is not None:
+                self.next.staged.add(waiting.verdict.decided)
+
+    def launch(self, batch: Batch) -> None:
+        """Send a batch on its way."""
+        self.flying, self.next = batch, None
+        batch.commit = asyncio.create_task(self.store.commit(batch.staged))
+        batch.commit.add_done_callback(lambda _: self.queue.wake.set())
+
+    async def land(self, batch: Batch) -> None:
+        """Tell what became of a batch; when it failed, what was decided on top of it is undone."""
+        assert batch.commit is not None
+        self.flying = None
+        if batch.commit.exception() is None:
+            self.settle(batch.waiting, batch.overlay, batch.staged)
+            if self.next is not None:
+                self.next.overlay.under = self.memory
+            return
+        undone, self.next = self.next, None
+        await self.guarded(batch.waiting, batch.commit)
+        if undone is not None:
+            self.queue.waiting.extendleft(reversed(undone.waiting))
+
+    async def guarded(
+        self, batch: list[Waiting], commit: "asyncio.Task[None] | None" = None
+    ) -> None:
         """Bring every command of a batch to its outcome, or back into the queue."""
         try:
-            if self.head is None:
-                await self.recover()
-            await self.commit_or_raise(batch)
+            await (self.take_turn(batch) if commit is None else commit)
         except HeadMoved:
-            self.conflicts += 1
-            self.contended_until = asyncio.get_running_loop().time() + CONTENDED_SECONDS
-            self.again(batch)
+            self.meet_others()
+            self.queue.again(batch)
         except Collided:
             await self.look_again(batch)
         except OutcomeUnknown:
             await self.resolve(batch)
         except Unavailable:
             self.head = None
-            self.refuse(batch)
+            self.queue.refuse(batch)
         except Exception as failure:  # noqa: BLE001  # one poisoned command must not stop the rest
             await self.single_out(batch, failure)
 
@@ -116,38 +157,15 @@ class Appender:
         self.head = None
         if len(batch) > 1:
             for waiting in batch:
-                await self.commit([waiting])
+                await self.guarded([waiting])
             return
         for waiting in batch:
             waiting.verdict = Verdict(failure=failure)
-            self.tell(waiting, 0)
+            self.queue.tell(waiting, 0)
 
-    async def commit_or_raise(self, batch: list[Waiting]) -> None:
-        """Decide and append: at once, or under the head's lock where processes meet."""
-        assert self.head is not None
-        if asyncio.get_running_loop().time() < self.contended_until:
-            await self.take_turn(batch)
-            return
-        overlay = Overlay(self.memory)
-        ready = [waiting for waiting in batch if self.decide(waiting, overlay)]
-        before = self.head
-        batch[:] = ready
-        if ready:
-            self.settle(ready, overlay, before, await self.store.append(before, decided(ready)))
-
-    def decide(self, waiting: Waiting, overlay: Overlay) -> bool:
-        """Attempt one command; what is not in memory is fetched while the others go on."""
-        try:
-            self.attempt(waiting, overlay)
-        except NotLoaded as missing:
-            self.loading.want(missing.key, lambda: self.put_back(waiting))
-            return False
-        return True
-
-    def attempt(self, waiting: Waiting, overlay: Overlay) -> None:
-        """Attempt one command on top of the earlier ones of its batch."""
-        assert self.head is not None
-        now = max(self.clock(), self.head.recorded_at)
+    def attempt(self, waiting: Waiting, overlay: Overlay, head: Head) -> None:
+        """Attempt one command on top of the earlier ones. Raises `NotLoaded`."""
+        now = max(self.clock(), head.recorded_at)
         try:
             waiting.verdict = self.attempts.attempt(waiting.submission, overlay, now)
         except NotLoaded:
@@ -158,12 +176,16 @@ class Appender:
 
     async def take_turn(self, batch: list[Waiting]) -> None:
         """Lock the head, follow what others recorded, decide and append: this cannot lose."""
+        if self.head is None:
+            await self.recover()
         async with self.store.turn() as turn:
             await self.catch_up(turn)
             overlay = await self.decide_locked(batch, turn)
-            before = turn.head
-            after = await turn.append(decided(batch))
-        self.settle(batch, overlay, before, after)
+            staged = self.store.stage(turn.head)
+            for written in decided(batch):
+                staged.add(written)
+            await turn.append(staged)
+        self.settle(batch, overlay, staged)
 
     async def decide_locked(self, batch: list[Waiting], turn: Turn) -> Overlay:
         """Attempt the whole batch, fetching what is missing while nobody else can append."""
@@ -171,7 +193,7 @@ class Appender:
             overlay, missing = Overlay(self.memory), set[str]()
             for waiting in batch:
                 try:
-                    self.attempt(waiting, overlay)
+                    self.attempt(waiting, overlay, turn.head)
                 except NotLoaded as absent:
                     missing.add(absent.key)
             if not missing:
@@ -196,70 +218,42 @@ class Appender:
         self.memory.forget()
         self.memory.followed_to = self.head.position
 
-    def settle(self, batch: Sequence[Waiting], overlay: Overlay, before: Head, after: Head) -> None:
+    def settle(self, batch: Sequence[Waiting], overlay: Overlay, staged: Staged) -> None:
         """Tell everybody, now that it is committed."""
-        self.head = after
+        before, self.head = staged.before, staged.head
         self.memory.accept(overlay.changed)
         self.changed(overlay.changed)
         position = before.position
         for waiting in batch:
             written = waiting.verdict.decided
-            if written is not None and written.events:
-                position += len(written.events)
-                self.tell(waiting, position)
-            else:
-                self.tell(waiting, after.position)
+            changed = written is not None and bool(written.events)
             if written is not None:
+                position += len(written.events)
                 self.loading.remember(written, position)
-        assert position == after.position, "positions are contiguous"
-        if after.position != before.position:
-            self.committed(after)
+            self.queue.tell(waiting, position if changed else self.head.position)
+        assert position == self.head.position, "positions are contiguous"
+        if position != before.position:
+            self.committed(self.head)
 
-    def tell(self, waiting: Waiting, position: int) -> None:
-        """Resolve the future of one command."""
-        self.in_flight.discard(waiting.submission.name)
-        if waiting.future.done():
-            return
-        try:
-            waiting.future.set_result(waiting.verdict.outcome(position))
-        except Exception as told:  # noqa: BLE001  # a refusal or a failure: the asker's to judge
-            waiting.future.set_exception(told)
-
-    def put_back(self, waiting: Waiting) -> None:
-        """Queue a command again, in front; after some tries it is refused instead."""
-        waiting.tries += 1
-        if waiting.tries > TRIES_MAX * LOOKUPS_MAX:
-            self.refuse([waiting])
-            return
-        self.queue.appendleft(waiting)
-        self.wake.set()
-
-    def again(self, batch: Sequence[Waiting]) -> None:
-        """Queue a batch again, in its order."""
-        for waiting in reversed(batch):
-            self.put_back(waiting)
-
-    def refuse(self, batch: Sequence[Waiting]) -> None:
-        """Tell that nothing was recorded, or that asking again with the same key will tell."""
-        for waiting in batch:
-            waiting.verdict = Verdict(refused=Refused(Reason.SERVICE_UNAVAILABLE))
-            self.tell(waiting, 0)
+    def meet_others(self) -> None:
+        """Go on under the head's lock for a while: another process appends too."""
+        self.conflicts += 1
+        self.contended_until = asyncio.get_running_loop().time() + CONTENDED_SECONDS
 
     async def look_again(self, batch: Sequence[Waiting]) -> None:
         """Find out what of a batch exists already, then let it be decided again."""
-        self.conflicts += 1
-        self.contended_until = asyncio.get_running_loop().time() + CONTENDED_SECONDS
+        self.meet_others()
         streams = {stream for each in decided(batch) for stream, _, _ in each.events}
-        self.memory.forget([key for key in self.memory.entries if key.startswith("claim:")])
+        self.memory.forget([key for key in self.memory.entries if key.startswith(CLAIM)])
         self.memory.forget(streams)
         try:
             await self.loading.look_up([waiting.submission.name for waiting in batch])
             await self.loading.bring(streams)
         except Unavailable:
             self.head = None
-            self.refuse(batch)
+            self.queue.refuse(batch)
             return
-        self.again(batch)
+        self.queue.again(batch)
 
     async def resolve(self, batch: Sequence[Waiting]) -> None:
         """Look the commands up: a commit whose answer was lost counts, another is tried again."""
@@ -270,16 +264,11 @@ class Appender:
                 found = await self.store.find([each.submission.name for each in batch])
             except Unavailable:
                 continue
-            for waiting in batch:
+            for waiting in reversed(batch):
                 earlier = found.get(waiting.submission.name)
                 if earlier and earlier.command_id == waiting.submission.command_id:
-                    self.tell(waiting, earlier.last_position)
+                    self.queue.tell(waiting, earlier.last_position)
                 else:
-                    self.put_back(waiting)
+                    self.queue.put_back(waiting)
             return
-        self.refuse(batch)
-
-
-def decided(batch: Sequence[Waiting]) -> list[Decided]:
-    """Return what a batch must write."""
-    return [each.verdict.decided for each in batch if each.verdict.decided is not None]
+        self.queue.refuse(batch)

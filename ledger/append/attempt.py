@@ -132,6 +132,7 @@ class Attempts:
         changed = {key: entry for key, entry in view.changed.items() if entry.version > 0}
         for (namespace, key), change in view.claims.items():
             changed[claim_key(namespace, key)] = ABSENT if change.after is None else change.after
+        assert view.events or not view.claims, "claims change only together with events"
         writes = view.events or view.rows or view.claims or submission.asked.idempotency
         return Verdict(
             decided=self.decided(submission, view, answer) if writes else None,
@@ -145,7 +146,7 @@ class Attempts:
         """Return what one transaction must write for the command."""
         key, scope_and_key = submission.asked.idempotency, submission.name
         sealing = self.answer_key(submission) if key is not None and answer is not None else None
-        born = [submission.born] if submission.born is not None and view.events else []
+        born = born_with(submission, view, sealing)
         return Decided(
             command_id=submission.command_id,
             scope=scope_and_key[0],
@@ -172,6 +173,15 @@ class Attempts:
         if key is None:
             raise NotLoaded(f"subject:{submission.answer_subject}")
         return key
+
+
+def born_with(submission: Submission, view: View, sealing: Key | None) -> list[PrivateRow]:
+    """Return the new data key of a command, if an event or the answer is sealed under it."""
+    born = submission.born
+    if born is None:
+        return []
+    used = bool(view.events) or (sealing is not None and sealing.kid == born.key)
+    return [born] if used else []
 
 
 def metadata_of(view: View, key: Idempotency | None) -> Metadata:

@@ -4,10 +4,8 @@ Every append is a compare-and-swap on the head of the log, so a state that anoth
 moved on can never decide anything that is committed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-import msgspec
 
 from ledger.append.ports import Vault
 from ledger.commands.asked import Loaded
@@ -26,8 +24,8 @@ class Memory:
         self.entries: dict[str, Any] = {}
         self.capacity = capacity
         self.followed_to = 0
-        self.reveal = vault.reveal
-        self.digest = vault.digest
+        self.reveal: Callable[[Sealed | None], str | None] = vault.reveal
+        self.digest: Callable[..., str] = vault.digest
 
     def recall(self, key: str) -> Any:
         """Return what is remembered under `key`; raises `NotLoaded`."""
@@ -37,11 +35,17 @@ class Memory:
             raise NotLoaded(key) from None
 
     def learn(self, entries: Mapping[str, Any]) -> None:
-        """Remember `entries`, but never an older version of a stream than the one known."""
+        """Remember what was fetched, unless what is known is newer: a claim that is known is."""
         for key, entry in entries.items():
-            known = self.entries.pop(key, None)
-            newer = isinstance(known, Loaded) and known.version > entry.version
-            self.entries[key] = known if newer else entry
+            known = self.entries.get(key)
+            older = isinstance(known, Loaded) and known.version < entry.version
+            if known is None or older:
+                self.keep(key, entry)
+
+    def keep(self, key: str, entry: Any) -> None:
+        """Remember `entry` as the youngest; the oldest ones go first."""
+        self.entries.pop(key, None)
+        self.entries[key] = entry
         while len(self.entries) > self.capacity:
             del self.entries[next(iter(self.entries))]
 
@@ -52,7 +56,8 @@ class Memory:
             for key, entry in changed.items()
             if key.startswith(CLAIM) or key in self.entries or STREAM_TYPES[type_of(key)].remembered
         }
-        self.learn(kept)
+        for key, entry in kept.items():
+            self.keep(key, entry)
 
     def follow(self, events: Iterable[Recorded]) -> None:
         """Move remembered streams on by what other processes recorded; forget all claims."""
@@ -93,21 +98,16 @@ def unheard_of(stream_id: str) -> Loaded:
     return Loaded(STREAM_TYPES[type_of(stream_id)].initial, 0, "", "", stream_id)
 
 
-class Overlay(msgspec.Struct, frozen=True):
-    """What earlier commands of a batch changed, before anybody knows that they are committed."""
+class Overlay:
+    """What a batch changed, on top of memory or of the batch that is being committed before it."""
 
-    memory: Memory
-    changed: dict[str, Any] = msgspec.field(default_factory=dict)
+    def __init__(self, under: "Memory | Overlay") -> None:
+        self.under = under
+        self.changed: dict[str, Any] = {}
+        self.reveal: Callable[[Sealed | None], str | None] = under.reveal
+        self.digest: Callable[..., str] = under.digest
 
     def recall(self, key: str) -> Any:
-        """Return what the batch has made of `key`, else what is remembered."""
+        """Return what the batch has made of `key`, else what lies under it."""
         known = self.changed.get(key)
-        return self.memory.recall(key) if known is None else known
-
-    def reveal(self, sealed: Sealed | None) -> str | None:
-        """Read personal text; raises `NotLoaded` for a data key that is not at hand."""
-        return self.memory.reveal(sealed)
-
-    def digest(self, *parts: str | int) -> str:
-        """Return the keyed hash (hex) that stands for `parts` in claims."""
-        return self.memory.digest(*parts)
+        return self.under.recall(key) if known is None else known

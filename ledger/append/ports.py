@@ -74,6 +74,19 @@ class Unavailable(Exception):
     """The store cannot be reached. Nothing was written."""
 
 
+class Staged(Protocol):
+    """A batch being put together on top of a head: encoded, hashed and chained as it grows."""
+
+    before: Head
+
+    @property
+    def head(self) -> Head:
+        """Return the end of the log as it will be."""
+
+    def add(self, decided: Decided) -> None:
+        """Put one more command into the batch."""
+
+
 class Turn(Protocol):
     """The head row, locked: nobody else can append until the context ends."""
 
@@ -85,7 +98,7 @@ class Turn(Protocol):
     async def fetch(self, keys: Collection[str]) -> Fetched:
         """Read streams and claims as they are under the lock."""
 
-    async def append(self, decided: Sequence[Decided]) -> Head:
+    async def append(self, staged: Staged) -> None:
         """Write the batch; it counts when the context ends without an exception."""
 
 
@@ -95,14 +108,17 @@ class Store(Protocol):
     async def head(self) -> Head:
         """Return the end of the log."""
 
-    async def append(self, head: Head, decided: Sequence[Decided]) -> Head:
-        """Commit a batch if `head` is still the end of the log; return the new end.
+    def stage(self, head: Head) -> Staged:
+        """Begin a batch on top of `head`."""
+
+    async def commit(self, staged: Staged) -> None:
+        """Commit a batch if the head it was staged on is still the end of the log.
 
         Raises `HeadMoved`, `Collided`, `OutcomeUnknown`, `Unavailable`.
         """
 
     def turn(self) -> AbstractAsyncContextManager[Turn]:
-        """Lock the head row; commits at the end, rolls back on an exception. Raises as `append`."""
+        """Lock the head row; commits at the end, rolls back on an exception. Raises as `commit`."""
 
     async def follow(self, since: int) -> Sequence[Recorded]:
         """Return the events after position `since`, oldest first."""

@@ -4,10 +4,12 @@ from ledger.aggregates import bank
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.decisions.view import Claim, View
 from ledger.errors import Reason
+from ledger.policies import access
 
 
 def register_bank(view: View, command: RegisterBank) -> str:
     """List a bank under a code and a name that no other bank has."""
+    access.may_change_banks(view.caller)
     stream = f"bank-{command.bank_id}"
     events = bank.decide(view.begin(stream), command)
     if events:
@@ -20,6 +22,7 @@ def register_bank(view: View, command: RegisterBank) -> str:
 
 def add_branch(view: View, command: AddBranch) -> str:
     """Add a branch with an IBAN and a BIC that no other branch has."""
+    access.may_change_banks(view.caller)
     stream = f"bank-{command.bank_id}"
     events = bank.decide(view.state(stream), command)
     holder = Claim(command.branch_id)

@@ -27,7 +27,7 @@ def create_payment(view: View, command: CreatePayment) -> str:
     if not isinstance(view.begin(stream), Uncreated):
         return stream
     source, amount = addressed(view, command)
-    refuse_standing(view, source)
+    refuse_standing(view, source, command.direction)
     refuse_oversized(view, source, amount)
     refuse_without_rail(view, command, source)
     view.record(stream, created(view, command, source, amount))
@@ -55,9 +55,9 @@ def refuse_destination(command: CreatePayment, source: Open, destination: Open) 
         raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
 
 
-def refuse_standing(view: View, source: Open) -> None:
-    """Refuse to pay from an account whose owner may not act."""
-    if not active_owner(view, source.user_id):
+def refuse_standing(view: View, source: Open, direction: str) -> None:
+    """Refuse to pay from an account whose owner may not act; money may still come in (§3)."""
+    if direction == "DEBIT" and not active_owner(view, source.user_id):
         raise Refused(Reason.ACCOUNT_SUSPENDED)
 
 
@@ -113,11 +113,10 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     """Judge checks 5 to 10 of §6.3, hold the funds of a DEBIT, claim the fingerprint."""
     terms, stream = pending.terms, f"account-{pending.terms.user_bank_account_id}"
     source = open_state(view, terms.user_bank_account_id)
-    if terms.direction == "CREDIT" and terms.rail == "book" and command.trigger != "webhook":
-        access.may_confirm_money_in(view.caller, source.user_id)
-    if terms.direction == "DEBIT":
-        refuse_standing(view, source)
-    else:
+    if terms.direction == "CREDIT" and terms.rail == "book":
+        refuse_unconfirmed(view, command.trigger, source)
+    refuse_standing(view, source, terms.direction)
+    if terms.direction == "CREDIT":
         refuse_oversized(view, source, terms.amount)
         refuse_duplicate(view, command.payment_id, terms)
         return None
@@ -125,6 +124,14 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     refuse_duplicate(view, command.payment_id, terms)
     view.record(stream, *events)
     return command.payment_id
+
+
+def refuse_unconfirmed(view: View, trigger: str, source: Open) -> None:
+    """Refuse money in that neither a signed webhook nor an admin of another's account confirms."""
+    if trigger == "caller":
+        access.may_confirm_money_in(view.caller, source.user_id)
+    elif trigger != "webhook":
+        raise Refused(Reason.CONFIRMATION_REQUIRED)
 
 
 def refuse_oversized(view: View, source: Open, amount: int) -> None:
@@ -161,7 +168,7 @@ def refuse_duplicate(view: View, payment_id: str, terms: PaymentCreated) -> None
 
 def fingerprint(view: View, terms: PaymentCreated) -> str:
     """Return the keyed hash by which two payments are the same; account and type do not count."""
-    text = view.reveal(terms.description) or ""
+    text = (view.reveal(terms.description) or "").strip()
     return view.digest(terms.user_id, terms.amount, terms.currency, text, terms.direction)
 
 

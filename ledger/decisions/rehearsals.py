@@ -45,7 +45,7 @@ def rehearse_payment(view: View, command: RehearsePayment) -> str:
 def judge(view: View, payment_id: str, terms: PaymentCreated) -> None:
     """Refuse what processing would refuse."""
     source = view.state(f"account-{terms.user_bank_account_id}")
-    refuse_standing(view, source)
+    refuse_standing(view, source, terms.direction)
     if terms.direction == "CREDIT":
         refuse_oversized(view, source, terms.amount)
     else:

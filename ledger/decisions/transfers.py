@@ -27,9 +27,9 @@ def make_transfer(view: View, command: MakeTransfer) -> str:
     destination = open_state(view, command.destination_account_id)
     access.may_transfer_from(view.caller, source.user_id)
     refuse_mismatch(command, source, destination)
+    amount = parse_positive(command.amount, source.currency, view.rules.smallest(source.currency))
     if not active_owner(view, source.user_id):
         raise Refused(Reason.ACCOUNT_SUSPENDED)
-    amount = parse_positive(command.amount, source.currency, view.rules.smallest(source.currency))
     book_transfer(view, command, amount, source, destination)
     view.record(stream, transferred(view, command, amount, source))
     return stream

@@ -112,6 +112,8 @@ class View:
     def record(self, stream_id: str, *events: Event) -> None:
         """Wish `events` recorded on a stream, and see them from now on."""
         loaded = self.load(stream_id)
+        if not events:
+            return
         kind: StreamType = STREAM_TYPES[type_of(stream_id)]
         state, version = loaded.state, loaded.version
         for event in events:

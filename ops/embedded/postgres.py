@@ -49,6 +49,7 @@ class Place(msgspec.Struct, frozen=True):
     sockets: Path
     log: Path
     account: Account | None
+    settings: dict[str, str]
 
     def url(self, database: str) -> str:
         """Return the address of a database of this server."""
@@ -67,17 +68,8 @@ def postgres(
 
     The server dies with the calling thread, so enter the block from one that lives long enough.
     """
-    place = prepare(data_folder(data_dir), pg_bin, durable=durable)
-    give_way(place)
-    chosen = SERVER | ({} if durable else VOLATILE) | dict(settings or {})
-    with place.log.open("ab") as log:
-        process = spawn(
-            command(place, chosen),
-            signal.SIGINT,
-            account=place.account,
-            environment=ENVIRONMENT,
-            output=log,
-        )
+    place = prepare(data_dir, pg_bin, settings=settings, durable=durable)
+    process = launch(place)
     try:
         wait_until_ready(place, process)
         create_database(place, OWNER)
@@ -87,32 +79,54 @@ def postgres(
         leave(place.sockets)
 
 
-def prepare(data_dir: Path, pg_bin: Path | None, *, durable: bool) -> Place:
+def launch(place: Place) -> "subprocess.Popen[bytes]":
+    """Start the server once whatever ran on its data is gone; raises `StartFailed` if it is not."""
+    give_way(place)
+    with place.log.open("ab") as log:
+        return spawn(
+            command(place),
+            signal.SIGINT,
+            account=place.account,
+            environment=ENVIRONMENT,
+            output=log,
+        )
+
+
+def prepare(
+    data_dir: Path,
+    pg_bin: Path | None,
+    *,
+    settings: Mapping[str, str] | None = None,
+    durable: bool = True,
+) -> Place:
     """Find programs and folders; create the cluster, or refuse one of another version."""
-    account = unprivileged(data_dir / "postgres")
-    folder = server_folder(data_dir, "postgres", account)
+    base = data_folder(data_dir)
+    account = unprivileged(base / "postgres")
+    folder = server_folder(base, "postgres", account)
     programs = postgres_programs(pg_bin).within_reach(folder.parent, account)
+    refuse_other_version(folder / "data", programs)
     place = Place(
         programs=programs,
         data=folder / "data",
-        sockets=run_folder(data_dir, account),
-        log=data_dir / "postgres.log",
+        sockets=run_folder(base, account),
+        log=base / "postgres.log",
         account=account,
+        settings=SERVER | ({} if durable else VOLATILE) | dict(settings or {}),
     )
-    if place.data.exists():
-        refuse_other_version(place)
-    else:
+    if not place.data.exists():
         initialise(place, durable=durable)
     return place
 
 
-def refuse_other_version(place: Place) -> None:
-    stored = int((place.data / "PG_VERSION").read_text())
-    if stored != major(place.programs / "postgres"):
+def refuse_other_version(data: Path, programs: Path) -> None:
+    if not data.exists():
+        return
+    stored, offered = int((data / "PG_VERSION").read_text()), major(programs / "postgres")
+    if stored != offered:
         raise StartFailed(
-            f"the data in {place.data} was made by PostgreSQL {stored}, but the programs in "
-            f"{place.programs} are version {major(place.programs / 'postgres')}: set PG_BIN to "
-            f"those of version {stored}, or choose another folder with --data-dir"
+            f"the data in {data} was made by PostgreSQL {stored}, but the programs in {programs} "
+            f"are version {offered}: set PG_BIN to those of version {stored}, or choose another "
+            "folder with --data-dir"
         )
 
 
@@ -167,8 +181,8 @@ def locked_by(lock: Path) -> int | None:
         return None
 
 
-def command(place: Place, settings: Mapping[str, str]) -> list[str]:
-    chosen = {**settings, "unix_socket_directories": str(place.sockets)}
+def command(place: Place) -> list[str]:
+    chosen = {**place.settings, "unix_socket_directories": str(place.sockets)}
     pairs = [f"{name}={value}" for name, value in chosen.items()]
     options = [part for pair in pairs for part in ("-c", pair)]
     return [str(place.programs / "postgres"), "-D", str(place.data), *options]
@@ -177,15 +191,21 @@ def command(place: Place, settings: Mapping[str, str]) -> list[str]:
 def wait_until_ready(place: Place, process: "subprocess.Popen[bytes]") -> None:
     """Return when the server takes connections; say what its log says when it does not."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    while not answers(place):
         if process.poll() is not None:
             raise StartFailed(f"PostgreSQL ended at once:\n{last_lines(place.log)}")
-        try:
-            with psycopg.connect(place.url("postgres"), connect_timeout=2):
-                return
-        except psycopg.OperationalError:
-            time.sleep(POLL_SECONDS)
-    raise StartFailed(f"PostgreSQL does not answer:\n{last_lines(place.log)}")
+        if time.monotonic() > deadline:
+            raise StartFailed(f"PostgreSQL does not answer:\n{last_lines(place.log)}")
+        time.sleep(POLL_SECONDS)
+
+
+def answers(place: Place) -> bool:
+    """Say whether the server takes connections now."""
+    try:
+        with psycopg.connect(place.url("postgres"), connect_timeout=2):
+            return True
+    except psycopg.OperationalError:
+        return False
 
 
 def create_database(place: Place, name: str) -> None:

@@ -33,6 +33,7 @@ class Place(msgspec.Struct, frozen=True):
     socket: Path
     log: Path
     account: Account | None
+    durable: bool
 
     @property
     def url(self) -> str:
@@ -42,16 +43,8 @@ class Place(msgspec.Struct, frozen=True):
 @contextmanager
 def valkey(data_dir: Path, *, durable: bool = True) -> Iterator[Place]:
     """Run the server of `data_dir` for the length of the block; it dies with the calling thread."""
-    place = prepare(data_folder(data_dir))
-    refuse_second(place)
-    with place.log.open("ab") as log:
-        process = spawn(
-            command(place, durable=durable),
-            signal.SIGTERM,
-            account=place.account,
-            environment=ENVIRONMENT,
-            output=log,
-        )
+    place = prepare(data_dir, durable=durable)
+    process = launch(place)
     try:
         wait_until_ready(place, process)
         yield place
@@ -60,27 +53,42 @@ def valkey(data_dir: Path, *, durable: bool = True) -> Iterator[Place]:
         leave(place.socket.parent)
 
 
-def prepare(data_dir: Path) -> Place:
+def launch(place: Place) -> "subprocess.Popen[bytes]":
+    """Start the server unless one runs on its data already; then raises `StartFailed`."""
+    refuse_second(place)
+    with place.log.open("ab") as log:
+        return spawn(
+            command(place),
+            signal.SIGTERM,
+            account=place.account,
+            environment=ENVIRONMENT,
+            output=log,
+        )
+
+
+def prepare(data_dir: Path, *, durable: bool = True) -> Place:
     """Find the program and the folders."""
-    account = unprivileged(data_dir / "valkey")
-    folder = server_folder(data_dir, "valkey", account)
+    base = data_folder(data_dir)
+    account = unprivileged(base / "valkey")
+    folder = server_folder(base, "valkey", account)
     programs, name = valkey_programs()
     return Place(
         program=programs.within_reach(folder.parent, account) / name,
         data=folder,
-        socket=run_folder(data_dir, account) / "valkey.sock",
-        log=data_dir / "valkey.log",
+        socket=run_folder(base, account) / "valkey.sock",
+        log=base / "valkey.log",
         account=account,
+        durable=durable,
     )
 
 
-def command(place: Place, *, durable: bool) -> list[str]:
+def command(place: Place) -> list[str]:
     options = {
         "port": "0",
         "unixsocket": str(place.socket),
         "unixsocketperm": "700",
         "dir": str(place.data),
-        "appendonly": "yes" if durable else "no",
+        "appendonly": "yes" if place.durable else "no",
         "appendfsync": "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
@@ -102,16 +110,16 @@ def refuse_second(place: Place) -> None:
 def wait_until_ready(place: Place, process: "subprocess.Popen[bytes]") -> None:
     """Return when the server answers; say what its log says when it does not."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    while not answers(place):
         if process.poll() is not None:
             raise StartFailed(f"the broker ended at once:\n{last_lines(place.log)}")
-        if answers(place):
-            return
+        if time.monotonic() > deadline:
+            raise StartFailed(f"the broker does not answer:\n{last_lines(place.log)}")
         time.sleep(POLL_SECONDS)
-    raise StartFailed(f"the broker does not answer:\n{last_lines(place.log)}")
 
 
 def answers(place: Place) -> bool:
+    """Say whether the server takes commands now; while it loads its file it does not."""
     once = Retry(NoBackoff(), 0)
     with redis.Redis(
         unix_socket_path=str(place.socket), socket_timeout=1, retry=once

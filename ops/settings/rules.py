@@ -1,4 +1,4 @@
-"""Fail-fast rules that span settings (config.md §2): one line per problem, no secret in any."""
+"""Fail-fast rules that span settings: one line per problem, no secret in any."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias

@@ -122,6 +122,8 @@ async def fail(call: Call) -> Reply:
             raise Refused(Reason.CURRENCY_MISMATCH, field="currency")
         case "busy":
             raise Refused(Reason.RATE_LIMIT_EXCEEDED, retry_after_ms=2_001)
+        case _:
+            pass
     raise ZeroDivisionError("secret text of an exception")
 
 
@@ -179,9 +181,8 @@ THINGS = (
 )
 
 
-def things_uses(paused: Paused, broker: object = ok) -> dict[type, object]:
-    probes = Probes(
-        database=ok, broker=broker, projections=ok, outbox=ok, memory=ok, disk=ok, migrated=ok
-    )  # type: ignore[arg-type]  # a probe
+def things_uses(paused: Paused, **others: object) -> dict[type, object]:
+    names = Probes.__struct_fields__
+    probes = Probes(**{**dict.fromkeys(names, ok), **others})  # type: ignore[arg-type]  # by name
     fresh = Freshness(head=paused.head, checkpoints=paused, epoch=paused.epoch, wait_ms=200)
     return {Probes: probes, Freshness: fresh}

@@ -54,7 +54,7 @@ class Served:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
     def raw(self, *parts: bytes) -> list[Answer]:
-        """Send bytes as they are, then read every answer until the server closes or falls silent."""
+        """Send bytes as they are; read answers until the server closes or falls silent."""
         with self.connect() as connection:
             for part in parts:
                 connection.sendall(part)

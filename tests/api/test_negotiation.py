@@ -30,12 +30,10 @@ from tests.api.serving import Served
 def test_accept_decides_version_and_media_type(served: Served, accept: str, status: int) -> None:
     answer = served.get("/api/empty", accept=accept)
     assert answer.status_code == status
-    match status:
-        case 400:
-            assert answer.json()["reason"] == "unsupported_api_version"
-            assert answer.json()["details"] == {"supported_versions": ["1", "v1"]}
-        case 406:
-            assert answer.json()["reason"] == "not_acceptable"
+    reasons = {200: None, 400: "unsupported_api_version", 406: "not_acceptable"}
+    assert answer.json().get("reason") == reasons[status]
+    if status == 400:
+        assert answer.json()["details"] == {"supported_versions": ["1", "v1"]}
 
 
 @pytest.mark.parametrize(("version", "status"), [("1", 200), ("v1", 200), ("2", 400), ("V1", 400)])

@@ -28,7 +28,7 @@ def test_only_the_right_password_matches(passwords: Passwords, password: str) ->
     async def scenario() -> None:
         stored = await passwords.hashed(password)
         assert stored.startswith("$argon2id$v=19$m=8,t=1,p=1$")
-        assert password not in stored
+        assert len(password) < 3 or password not in stored
         assert await passwords.matches(password, stored)
         assert not await passwords.matches(password + "x", stored)
         assert not await passwords.matches(password[:-1], stored)
@@ -40,8 +40,9 @@ def test_only_the_right_password_matches(passwords: Passwords, password: str) ->
 
 def test_composed_and_decomposed_characters_are_the_same(passwords: Passwords) -> None:
     async def scenario() -> None:
-        stored = await passwords.hashed(unicodedata.normalize("NFC", "crème brûlée"))
-        assert await passwords.matches(unicodedata.normalize("NFD", "crème brûlée"), stored)
+        composed, decomposed = (unicodedata.normalize(f, "crème brûlée") for f in ("NFC", "NFD"))
+        assert await passwords.matches(composed, await passwords.hashed(decomposed))
+        assert await passwords.matches(decomposed, await passwords.hashed(composed))
 
     asyncio.run(scenario())
 

@@ -35,7 +35,9 @@ class Room:
     def __init__(self, dsn: str, pool: Pool, clock: StandingClock) -> None:
         self.dsn, self.pool, self.clock = dsn, pool, clock
         self.heartbeat = Heartbeat(pool, clock)
-        self.frame = Frame(pool=pool, clock=clock, heartbeat=self.heartbeat, chance=lambda _most: 0)
+        self.frame = Frame(
+            pool=pool, clock=clock, heartbeat=self.heartbeat, chance=lambda _below: 0
+        )
 
     def ask(self, actor: str = "work", subject: str = "one", **wanted: Any) -> Job:
         wish = wanted_of(actor, subject, **wanted)

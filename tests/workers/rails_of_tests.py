@@ -1,4 +1,4 @@
-"""A rail outside: keeps its promise to execute a payment id at most once, and can be told to fail."""
+"""A rail outside: executes a payment id at most once, and can be told to fail."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ from workers.retries import Failed
 
 
 class OutsideRail(Rail):
-    """`answers`: what becomes of new orders. `faults`: raised before (or, if `late`, after) acting."""
+    """Answers new orders with `answer`; raises `faults` before acting or, when `late`, after it."""
 
     def __init__(self, answer: Answer | None = None) -> None:
         self.answer = answer or Settled("outside-1")

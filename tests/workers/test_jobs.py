@@ -82,9 +82,16 @@ def test_a_unique_job_may_stay_unique_after_its_end(room: Room) -> None:
 
 
 def test_simultaneous_wishes_for_a_unique_job_are_one_job(room: Room) -> None:
-    with ThreadPoolExecutor(8) as threads:
-        wishes = [threads.submit(room.ask, cause=f"cause {n}", unique_key="k") for n in range(24)]
-    assert len({wish.result().id for wish in wishes}) == 1
+    """The second waits for the first, whose database transaction is still open."""
+    cause = Cause(correlation_id="req_test")
+    with ThreadPoolExecutor(1) as thread:
+        with transaction(room.pool) as connection:
+            wanted = wanted_of("work", "x", cause="a", unique_key="k")
+            first = ask(connection, wanted, cause, room.clock.now)
+            second = thread.submit(room.ask, cause="b", unique_key="k")
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.1)
+        assert second.result().id == first.id
 
 
 def test_the_database_itself_keeps_unique_jobs_apart(room: Room) -> None:

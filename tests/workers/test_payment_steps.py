@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from ledger.errors import Reason, Refused
@@ -38,7 +39,7 @@ class Bank:
         """Try the job once; dying at `crash_at` when given."""
         frame = self.room.frame
         if crash_at is not None:
-            frame = type(frame)(**members(frame) | {"crashpoint": crashing(crash_at)})
+            frame = msgspec.structs.replace(frame, crashpoint=crashing(crash_at))
             with pytest.raises(Crashed):
                 attempt(frame, self.actors[job.actor], job.id)
         else:
@@ -56,10 +57,6 @@ class Bank:
 
     def postings(self, payment_id: str) -> list[str]:
         return names(self.room.dsn, f"posting-{derived_id('posting', payment_id)}")
-
-
-def members(struct: object) -> dict[str, object]:
-    return {name: getattr(struct, name) for name in struct.__struct_fields__}  # type: ignore[attr-defined]  # a struct
 
 
 def crashing(at: str) -> Callable[[str], None]:

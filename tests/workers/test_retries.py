@@ -23,7 +23,7 @@ RULES = RetryRules()
 MINUTE_MS = 60_000
 
 
-def no_jitter(_most: int) -> int:
+def no_jitter(_below: int) -> int:
     return 0
 
 
@@ -71,8 +71,13 @@ def test_waits_add_up_to_a_quarter_of_an_hour_at_most() -> None:
 
 @forall(delay_ms=st.integers(1, 10**7), share=st.integers(0, 100))
 def test_jitter_adds_up_to_a_quarter(delay_ms: int, share: int) -> None:
-    drawn = jittered(delay_ms, RULES, lambda most: most * share // 100)
+    drawn = jittered(delay_ms, RULES, lambda below: (below - 1) * share // 100)
     assert delay_ms <= drawn <= delay_ms + delay_ms // 4
+
+
+def test_jitter_reaches_exactly_a_quarter() -> None:
+    assert jittered(1000, RULES, lambda below: below - 1) == 1250
+    assert jittered(0, RULES, lambda below: below - 1) == 0
 
 
 def test_backoff_multiplies() -> None:

@@ -1,0 +1,81 @@
+"""The command line: `ledgerbank VERB` (events_audit.md §9).
+
+Exit codes: 0 done, 1 check failed or refused, 2 usage, 3 configuration error, 4 database or
+broker unreachable.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from typing_extensions import override
+
+from ops.output import Output
+
+VERBS = {
+    "up": "ops.verbs.up:up",
+    "serve": "ops.verbs.run:serve",
+    "project": "ops.verbs.run:project",
+    "worker": "ops.verbs.run:worker",
+    "migrate": "ops.verbs.database:migrate",
+    "seed-demo": "ops.verbs.database:seed_demo",
+    "version": "ops.verbs.facts:version",
+    "config": "ops.verbs.facts:config",
+    "openapi": "ops.verbs.facts:openapi",
+    "problems": "ops.verbs.facts:problems",
+    "events": "ops.verbs.events:events",
+    "projections": "ops.verbs.projections:projections",
+    "ledger": "ops.verbs.books:ledger",
+    "users": "ops.verbs.people:users",
+    "tour": "ops.verbs.tour:tour",
+}
+
+
+class Verbs(click.Group):
+    """Imports a verb only when it is asked for, so that `--help` is quick."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = VERBS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Read settings from a file; the environment wins.",
+)
+@click.option("--quiet", is_flag=True, help="Print results only, no progress.")
+@click.pass_context
+def cli(context: click.Context, *, as_json: bool, env_file: Path | None, quiet: bool) -> None:
+    """LedgerBank: an event-sourced ledger and banking backend."""
+    context.obj = Output(as_json=as_json, quiet=quiet, env_file=env_file)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; the exit code tells what happened."""
+    from ops.failures import exit_code_of
+
+    try:
+        return cli.main(args=arguments, prog_name="ledgerbank", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as misuse:
+        misuse.show()
+        sys.exit(misuse.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except Exception as failure:  # noqa: BLE001  # the last stop of every failure
+        sys.exit(exit_code_of(failure))

@@ -1,0 +1,49 @@
+"""What a failed verb says, and with which code it ends."""
+
+import sys
+
+import psycopg
+import redis
+from psycopg_pool import PoolTimeout
+
+from ledger.append.ports import Unavailable
+from ledger.errors import Reason, Refused
+from ops.embedded.start import StartFailed
+from ops.settings import SettingsRefused
+
+FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
+
+
+class CheckFailed(Exception):
+    """A check came out badly; what it found has been printed."""
+
+
+def exit_code_of(failure: BaseException) -> int:
+    """Say on standard error what went wrong; return the exit code. Re-raises what is a bug."""
+    match failure:
+        case CheckFailed():
+            return FAILED
+        case SettingsRefused() | StartFailed():
+            return told(MISCONFIGURED, *str(failure).splitlines())
+        case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
+            return told(UNREACHABLE, "the database cannot be reached")
+        case Refused():
+            return told(FAILED, f"{failure} {failure.details or ''}".rstrip())
+        case psycopg.OperationalError() | PoolTimeout():
+            return told(UNREACHABLE, f"the database cannot be reached: {first_line(failure)}")
+        case redis.ConnectionError():
+            return told(UNREACHABLE, f"the broker cannot be reached: {first_line(failure)}")
+        case _:
+            raise failure
+
+
+def told(code: int, *lines: str) -> int:
+    """Print error lines; return `code`."""
+    for line in lines:
+        print(f"error: {line}", file=sys.stderr)
+    return code
+
+
+def first_line(failure: BaseException) -> str:
+    """Return the first line of a failure's message."""
+    return str(failure).partition("\n")[0]

@@ -1,0 +1,182 @@
+"""Settings → the HTTP application: every route, and the things that routes are made of."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import time
+from typing import Any
+
+import redis.asyncio as redis
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from api.app import create_app
+from api.app import published as document_of
+from api.asgi import App
+from api.asking import Desk
+from api.commands import accounts, auth, payments, transfers
+from api.commands.payment_fields import PaymentDefaults
+from api.commands.payments import Watch
+from api.commands.users import user_endpoints
+from api.consistency import Freshness
+from api.endpoint import Endpoint
+from api.gate import Gate
+from api.principals import Authenticator
+from api.probes import Probes
+from api.queries import accounts as account_queries
+from api.queries import auth as auth_queries
+from api.queries import ledger as ledger_queries
+from api.queries import payments as payment_queries
+from api.queries import transactions as transaction_queries
+from api.queries import transfers as transfer_queries
+from api.reading import Reading
+from api.throttle import Patience, Throttle
+from api.token_keys import signing_key
+from api.tokens import Terms, TokenKeys
+from api.wire import Limits, Wire
+from ledger.policies.limits import Rules
+from ops import VERSION
+from ops.composition import Books, open_books
+from ops.health import probes_of
+from ops.passwords import lengths_of, passwords_of
+from ops.settings import Settings
+from projections.checkpoints import Checkpoints
+from projections.cursors import Cursors
+
+
+def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """Return every route of the product, commands first."""
+    return (
+        *auth.ENDPOINTS,
+        *user_endpoints(lengths_of(settings)),
+        *accounts.ENDPOINTS,
+        *payments.ENDPOINTS,
+        *transfers.ENDPOINTS,
+        *auth_queries.ENDPOINTS,
+        *account_queries.ENDPOINTS,
+        *transaction_queries.ENDPOINTS,
+        *payment_queries.ENDPOINTS,
+        *transfer_queries.ENDPOINTS,
+        *ledger_queries.ENDPOINTS,
+    )
+
+
+def published_document(settings: Settings) -> dict[str, Any]:
+    """Return the OpenAPI document that a server with these settings publishes."""
+    return document_of(endpoints_of(settings), VERSION)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> AsyncIterator[App]:
+    """Put the application together and keep its parts running for the length of the block."""
+    passwords = passwords_of(settings)
+    broker = None if redis_url is None else redis.Redis.from_url(redis_url)
+    try:
+        async with (
+            open_books(settings, dsn) as books,
+            Checkpoints(dsn, books.pool) as checkpoints,
+        ):
+            gate = Gate(
+                tokens=tokens_of(settings),
+                passwords=passwords,
+                throttle=Throttle(books.pool, patience_of(settings)),
+                pool=books.pool,
+                index_key=settings.core.index_key,
+                clock=lambda: int(time()),
+                lengths=lengths_of(settings),
+            )
+            yield create_app(
+                endpoints_of(settings),
+                uses_of(settings, books, checkpoints, gate)
+                | {Probes: probes_of(settings, dsn, books.pool, broker)},
+                authenticate=Authenticator(
+                    tokens=gate.tokens,
+                    pool=books.pool,
+                    clock=gate.clock,
+                    remembered=books.ledger.standing,
+                ).authenticate,
+                wire=wire_of(settings),
+                registry=registry(),
+            )
+    finally:
+        passwords.close()
+        if broker is not None:
+            await broker.aclose()
+
+
+def uses_of(
+    settings: Settings, books: Books, checkpoints: Checkpoints, gate: Gate
+) -> dict[type, Any]:
+    """Return what the routes use, by type."""
+    ledger = books.ledger
+    return {
+        Gate: gate,
+        Rules: books.rules,
+        Desk: Desk(handle=ledger.handle, epoch=books.epoch, secret=settings.core.index_key),
+        Watch: Watch(ledger.current, ledger.reading),
+        Reading: Reading(
+            pool=books.pool,
+            rules=books.rules,
+            cursors=Cursors(settings.core.secret_key_base.encode()),
+            digest=books.vault.digest,
+        ),
+        PaymentDefaults: PaymentDefaults(settings.money.payment_auto_process),
+        Freshness: Freshness(
+            head=checkpoints.head,
+            checkpoints=checkpoints,
+            epoch=books.epoch,
+            wait_ms=settings.http.read_wait_ms,
+        ),
+    }
+
+
+def tokens_of(settings: Settings) -> TokenKeys:
+    """Return the keys and terms of tokens."""
+    identity = settings.identity
+    signing = signing_key(
+        secret=identity.jwt_secret,
+        private_key=identity.jwt_private_key,
+        kid=identity.jwt_key_id,
+    )
+    terms = Terms(
+        issuer=identity.jwt_issuer,
+        audience=identity.jwt_audience,
+        access_seconds=identity.access_token_ttl_seconds,
+        refresh_seconds=identity.refresh_token_ttl_seconds,
+    )
+    return TokenKeys(signing, identity.jwt_previous_keys, terms)
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how failed logins are slowed down."""
+    identity = settings.identity
+    return Patience(identity.login_failures_before_delay, identity.login_max_delay_seconds)
+
+
+def wire_of(settings: Settings) -> Wire:
+    """Return what the edge is set to."""
+    http = settings.http
+    return Wire(
+        limits=Limits(
+            url_bytes=http.max_url_bytes,
+            header_bytes=http.max_header_bytes,
+            body_bytes=http.max_body_bytes,
+        ),
+        origins=frozenset(http.cors_allowed_origins),
+        trusted_proxies=http.trusted_proxies,
+        always_https=settings.core.env == "prod",
+        metrics_token=http.metrics_token,
+        version=VERSION,
+    )
+
+
+def registry() -> CollectorRegistry:
+    """Return a registry with the standard facts about this process."""
+    found = CollectorRegistry()
+    ProcessCollector(registry=found)
+    PlatformCollector(registry=found)
+    GCCollector(registry=found)
+    return found

@@ -1,0 +1,26 @@
+"""The read models of this deployment, and the process that keeps them in step with the log."""
+
+import os
+import socket
+from collections.abc import Sequence
+
+from ops.settings import Settings
+from projections.catalogue import BY_NAME
+from projections.runner import Runner
+from schema.seals import KeyEncryptionKeys
+
+
+def keks_of(settings: Settings) -> KeyEncryptionKeys:
+    """Return the keys that wrap everybody's data keys."""
+    return KeyEncryptionKeys(settings.identity.data_key_encryption_keys)
+
+
+def runner(settings: Settings, dsn: str, names: Sequence[str] = ()) -> Runner:
+    """Return what moves the named projections along, or all of them."""
+    chosen = [BY_NAME[name] for name in names or BY_NAME]
+    return Runner(dsn, chosen, keks_of(settings), holder=process_name())
+
+
+def process_name() -> str:
+    """Return the name this process has in leases."""
+    return f"{socket.gethostname()}/{os.getpid()}"

@@ -1,0 +1,104 @@
+"""Settings → one worker process: relay, jobs and actors on a ledger of its own."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Any
+
+from psycopg import Connection
+
+from ledger.application import Ledger
+from ledger.errors import Reason, Refused
+from ops.composition import open_books
+from ops.readmodels import process_name
+from ops.settings import Settings
+from schema.codec import decode_envelope
+from schema.postgres import connect
+from workers.books import LedgerBooks
+from workers.broker import build_broker
+from workers.database import open_pool
+from workers.payment_steps import PaymentSteps
+from workers.payments import PAYMENTS
+from workers.rails.book import BookRail
+from workers.retries import RetryRules
+from workers.run import Parts, run
+
+THREADS_BESIDE_JOBS = 4
+
+
+@contextmanager
+def ledger_thread(settings: Settings, dsn: str) -> Iterator[Ledger]:
+    """Run a ledger on an event loop in a thread of its own for the length of the block."""
+    loop, ended = asyncio.new_event_loop(), asyncio.Event()
+    started: list[Ledger] = []
+    ready = Event()
+
+    async def live() -> None:
+        async with open_books(settings, dsn) as books:
+            started.append(books.ledger)
+            ready.set()
+            await ended.wait()
+
+    def run_loop() -> None:
+        try:
+            loop.run_until_complete(live())
+        finally:
+            ready.set()
+
+    thread = Thread(target=run_loop, name="ledger")
+    thread.start()
+    ready.wait()
+    try:
+        if not started:
+            raise Refused(Reason.SERVICE_UNAVAILABLE)
+        yield started[0]
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+
+
+def work(
+    settings: Settings, dsn: str, redis_url: str, queues: tuple[str, ...], stop: Event
+) -> None:
+    """Follow the log and work on jobs until `stop`."""
+    concurrency = {
+        name: threads
+        for name, threads in settings.jobs.queues.items()
+        if not queues or name in queues
+    }
+    pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
+
+    def listening() -> Connection[Any]:
+        return connect(dsn, "ledgerbank_app")
+
+    with pool, ledger_thread(settings, dsn) as ledger:
+        steps = PaymentSteps(LedgerBooks(ledger), {"book": BookRail()})
+        parts = Parts(
+            pool=pool,
+            connect=listening,
+            broker=build_broker(redis_url),
+            actors=steps.actors(),
+            managers=(PAYMENTS,),
+            decode=decode_envelope,
+            chance=secrets.randbelow,
+            holder=process_name(),
+            queues=concurrency,
+            rules=rules_of(settings),
+        )
+        run(parts, stop)
+
+
+def rules_of(settings: Settings) -> RetryRules:
+    """Return the delays before retries, by category."""
+    jobs = settings.jobs
+    return RetryRules(
+        external_ms=delays(jobs.retry_external_base_ms, jobs.retry_external_max, settings),
+        system_ms=delays(jobs.retry_system_base_ms, jobs.retry_system_max, settings),
+    )
+
+
+def delays(base_ms: int, count: int, settings: Settings) -> tuple[int, ...]:
+    """Return `count` delays, each longer than the one before by the multiplier."""
+    return tuple(int(base_ms * settings.jobs.retry_multiplier**n) for n in range(count))

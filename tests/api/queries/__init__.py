@@ -1,0 +1,1 @@
+"""Questions over HTTP, asked of real read models."""

@@ -1,0 +1,31 @@
+"""One town for all tests that only look, and a fresh one for those that change something."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ops.embedded.postgres import Place
+from tests.api.queries.town import Desk, Town, opened
+from tests.conftest import CREATE, DROP
+
+
+@pytest.fixture(scope="session")
+def desk(postgres_server: Place, migrated: str) -> Iterator[Desk]:
+    """Show a town that nobody changes."""
+    name = f"town_{uuid4().hex[:12]}"
+    names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL(CREATE).format(**names))
+        with opened(Town(postgres_server.url(name))) as running:
+            yield running
+        admin.execute(sql.SQL(DROP).format(**names))
+
+
+@pytest.fixture
+def own_desk(database: str) -> Iterator[Desk]:
+    """Show a town of one's own."""
+    with opened(Town(database)) as running:
+        yield running

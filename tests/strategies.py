@@ -1,0 +1,154 @@
+"""What tests may be given: amounts, currencies, and scripts of commands that meet each other."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from ledger.commands.command import Command
+from ledger.commands.payment import (
+    CancelPayment,
+    CompletePayment,
+    CreatePayment,
+    FailPayment,
+    ProcessPayment,
+    RecordSubmission,
+)
+from ledger.commands.transfer import MakeTransfer
+from ledger.commands.user import InvalidateSessions
+from ledger.events.recorded import SYSTEM, Actor
+from ledger.money import MINOR_MAX, decimal_text
+from tests.builders import ADA, ANNA, BORIS, human, identity, opening, registration, seal
+
+currencies = st.sampled_from(["JPY", "USD", "BHD", "CLF"])
+minors = st.integers(-MINOR_MAX - 1, MINOR_MAX)
+
+OWNERS = {"a-usd": ANNA, "a-jpy": ANNA, "a-credit": ANNA, "b-usd": BORIS, "b-jpy": BORIS}
+ACCOUNTS = {name: identity(name) for name in OWNERS}
+PAYMENTS = [identity(f"payment {n}") for n in range(6)]
+TRANSFERS = [identity(f"transfer {n}") for n in range(6)]
+MINUTES_MAX = 120
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Somebody's command, so many minutes after the beginning."""
+
+    minute: int
+    command: Command
+    by: Actor
+
+
+accounts = st.sampled_from(list(ACCOUNTS.values()))
+actors = st.sampled_from([human(ADA, "admin")] * 3 + [SYSTEM, human(ANNA), human(BORIS)])
+amounts = st.integers(1, 60_000).map(lambda minor: decimal_text(minor, "USD")) | st.integers(
+    1, 600
+).map(str)
+texts = st.sampled_from(["Rent", "Food"]).map(seal)
+minutes = st.integers(0, MINUTES_MAX)
+
+
+@st.composite
+def transfers(draw: st.DrawFn) -> MakeTransfer:
+    """Ask for one of a few transfers, so that the same one is asked for again."""
+    transfer_id = draw(st.sampled_from(TRANSFERS))
+    return MakeTransfer(
+        transfer_id=transfer_id,
+        posting_id=identity(f"posting of {transfer_id}"),
+        source_account_id=draw(accounts),
+        destination_account_id=draw(accounts),
+        amount=draw(amounts),
+        currency=None,
+        description=draw(texts),
+    )
+
+
+@st.composite
+def wishes(draw: st.DrawFn, payment_id: str) -> CreatePayment:
+    """Ask for a payment in either direction, perhaps to another account."""
+    direction = draw(st.sampled_from(["DEBIT", "DEBIT", "CREDIT"]))
+    within = direction == "DEBIT" and draw(st.booleans())
+    terms: dict[str, Any] = {"destination_account_id": draw(accounts)} if within else {}
+    return CreatePayment(
+        payment_id=payment_id,
+        user_bank_account_id=draw(accounts),
+        amount=draw(amounts),
+        currency=None,
+        direction=direction,
+        payment_type="TRANSFER" if within else "PAYMENT",
+        description=draw(texts),
+        **terms,
+    )
+
+
+def what_may_follow(payment_id: str) -> dict[str, st.SearchStrategy[Command]]:
+    """Ask anything of a payment that is there, or is not."""
+    triggers = st.sampled_from(["caller", "caller", "auto", "webhook"])
+    references = st.sampled_from([None, "rail-7"])
+    takes = st.integers(1, 2).map(lambda take: identity(f"booking {take} of {payment_id}"))
+    declined = FailPayment(
+        payment_id=payment_id, reason="payment_declined", category="business_rule", attempts=1
+    )
+    this = st.just(payment_id)
+    return {
+        "start": st.builds(ProcessPayment, payment_id=this, trigger=triggers),
+        "submit": st.builds(
+            RecordSubmission, payment_id=this, rail_reference=references, attempt=st.integers(1, 3)
+        ),
+        "book": st.builds(CompletePayment, payment_id=this, posting_id=takes),
+        "fail": st.just(declined),
+        "cancel": st.just(CancelPayment(payment_id=payment_id)),
+    }
+
+
+COURSES = [
+    ("start", "book"),
+    ("start", "submit", "book"),
+    ("start", "fail"),
+    ("start", "submit", "submit", "fail"),
+    ("start",),
+    ("cancel",),
+]
+
+
+@st.composite
+def lives(draw: st.DrawFn, payment_id: str) -> list[Step]:
+    """Live through one payment: a wish, one of the usual courses, and something odd in between."""
+    follow = what_may_follow(payment_id)
+    course = list(draw(st.sampled_from(COURSES)))
+    for odd in draw(st.lists(st.sampled_from(sorted(follow)), max_size=2)):
+        course.insert(draw(st.integers(0, len(course))), odd)
+    asked = [draw(wishes(payment_id)), *(draw(follow[name]) for name in course)]
+    times = sorted(draw(st.lists(minutes, min_size=len(asked), max_size=len(asked))))
+    return [Step(at, each, draw(actors)) for at, each in zip(times, asked, strict=True)]
+
+
+others: st.SearchStrategy[Command] = st.one_of(
+    transfers(),
+    transfers(),
+    transfers(),
+    st.just(InvalidateSessions(user_id=ANNA, cause="logout_all")),
+    st.just(opening(identity("late"), ANNA, opening_balance=100)),
+)
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> list[Step]:
+    """Let a few payments live side by side, among transfers, over midnight."""
+    steps = draw(st.lists(st.builds(Step, minutes, others, actors), max_size=10))
+    for payment_id in draw(st.lists(st.sampled_from(PAYMENTS), unique=True, min_size=2)):
+        steps += draw(lives(payment_id))
+    return sorted(steps, key=lambda step: step.minute)
+
+
+BEGINNING = "2026-03-14T23:00:00.000000Z"
+OPENINGS: list[Command] = [
+    registration(ANNA, email_claim="anna"),
+    registration(BORIS, email_claim="boris"),
+    registration(ADA, role="admin", email_claim="ada"),
+    opening(ACCOUNTS["a-usd"], ANNA, opening_balance=100_000),
+    opening(ACCOUNTS["a-jpy"], ANNA, currency="JPY", opening_balance=1_000),
+    opening(ACCOUNTS["a-credit"], ANNA, account_type="CREDIT", credit_limit=30_000),
+    opening(ACCOUNTS["b-usd"], BORIS, account_type="SAVINGS", opening_balance=50_000),
+    opening(ACCOUNTS["b-jpy"], BORIS, currency="JPY"),
+]
+"""How every script begins: three people, five accounts in two currencies."""
