@@ -1,7 +1,6 @@
 """Who calls, and who may: principals, and the groups a route is open to."""
 
-from collections.abc import Awaitable, Callable
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -26,8 +25,16 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 ANONYMOUS = Principal(kind="anonymous")
 
-Authenticate: TypeAlias = Callable[[Headers], Awaitable[Principal]]
-"""Proves who calls from the headers of a request, or refuses with a reason of set T."""
+
+class Authenticate(Protocol):
+    """Proves who calls from the headers of a request, or refuses with a reason of set T.
+
+    Without `fresh` what this process remembers may admit: a command is judged again when it is
+    appended.
+    """
+
+    async def __call__(self, headers: Headers, *, fresh: bool = True) -> Principal:
+        """Return who calls."""
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +79,6 @@ def bearer_token(headers: Headers) -> str:
     return token.strip().decode("latin-1")
 
 
-async def nobody(_: Headers) -> Principal:
+async def nobody(headers: Headers, *, fresh: bool = True) -> Principal:  # noqa: ARG001  # refuses whatever it is told
     """Prove nothing: the edge of an application without identities."""
     raise Refused(Reason.INVALID_TOKEN)

@@ -9,7 +9,7 @@ from litestar.handlers.asgi_handlers import ASGIRouteHandler
 from api.asgi import Receive, Scope, Send
 from api.body import Gone, take_document
 from api.call import KEY, Call
-from api.callers import Who
+from api.callers import ANONYMOUS
 from api.consistency import Freshness
 from api.endpoint import ANY_TYPE, Endpoint
 from api.envelope import enveloped, now_text
@@ -44,7 +44,7 @@ class Route:
         try:
             reply = await self.perform(call)
         except Refused as refused:
-            reply = refusal(call, refused)
+            reply = refusal(call, await confirmed(call, refused))
         except Gone:
             return
         await deliver(reply, send)
@@ -60,7 +60,7 @@ class Route:
         if endpoint.accepts is not ANY_TYPE:
             check_accept(call.headers, endpoint.accepts)
         if not endpoint.who.anonymous:
-            await admit(call, endpoint.who)
+            await admit(call, endpoint)
         if endpoint.body is not None and method not in READS:
             bytes_max = call.edge.wire.limits.body_bytes
             call.document = await take_document(call.receive, call.headers, bytes_max)
@@ -80,15 +80,30 @@ class Route:
         return Bare(status=204, content_type=None, headers=headers)
 
 
-async def admit(call: Call, who: Who) -> None:
+async def admit(call: Call, endpoint: Endpoint) -> None:
     """Prove who calls, then whether the route is open to them."""
-    call.principal = principal = await call.edge.authenticate(call.headers)
+    who, fresh = endpoint.who, endpoint.method == "GET"
+    call.principal = principal = await call.edge.authenticate(call.headers, fresh=fresh)
     if not who.admits(principal):
         raise Refused(
             Reason.INSUFFICIENT_PERMISSIONS,
             role=principal.role,
             required_roles=who.required(),
         )
+
+
+async def confirmed(call: Call, refused: Refused) -> Refused:
+    """Return why a command fails: first of all because its caller's token is dead by now.
+
+    Memory admitted the caller; whoever fails before the append has not been judged again.
+    """
+    if call.principal is ANONYMOUS or call.scope["method"] in READS:
+        return refused
+    try:
+        await call.edge.authenticate(call.headers)
+    except Refused as dead:
+        return dead
+    return refused
 
 
 def read_request(call: Call, endpoint: Endpoint, path_fields: tuple[Field, ...]) -> None:

@@ -22,7 +22,7 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class Leases:
-    """Takes, keeps and gives back the leases of one holder."""
+    """Takes, keeps and gives back the leases of one holder, whose name nobody else bears."""
 
     def __init__(self, connection: Connection, holder: str, seconds: float) -> None:
         self.connection, self.holder, self.seconds = connection, holder, seconds
@@ -31,7 +31,8 @@ class Leases:
         """Take the leases that are free; projections that have failed are left alone."""
         names = sorted(projections)
         self.connection.execute(ENSURE, (names,))
-        rows = self.connection.execute(ACQUIRE, (self.holder, self.seconds, names)).fetchall()
+        values = (self.holder, self.seconds, names, self.holder)
+        rows = self.connection.execute(ACQUIRE, values).fetchall()
         return {name: Lease(name, position, token) for name, position, token in rows}
 
     def take_over(self, projection: str) -> Lease:
@@ -83,13 +84,18 @@ INSERT INTO read.checkpoints (projection) SELECT unnest(%s::text[]) ON CONFLICT 
 """
 ACQUIRE = """
 UPDATE read.checkpoints
-SET holder = %s, token = token + 1, lease_until = now() + %s * interval '1 second'
-WHERE projection = ANY(%s) AND status <> 'failed' AND (holder IS NULL OR lease_until < now())
+SET holder = %s, backend = pg_backend_pid(), token = token + 1,
+    lease_until = now() + %s * interval '1 second'
+WHERE projection = ANY(%s) AND status <> 'failed' AND (
+    holder IS NULL OR holder = %s OR lease_until < now()
+    OR backend NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)
+)
 RETURNING projection, position, token
 """
 TAKE_OVER = """
 UPDATE read.checkpoints
-SET holder = %s, token = token + 1, lease_until = now() + %s * interval '1 second'
+SET holder = %s, backend = pg_backend_pid(), token = token + 1,
+    lease_until = now() + %s * interval '1 second'
 WHERE projection = %s
 RETURNING projection, position, token
 """

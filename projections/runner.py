@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from itertools import pairwise
 from threading import Event as Signal
 from time import monotonic
 
@@ -9,6 +10,7 @@ import psycopg
 import structlog
 
 from ledger.events.event import Event
+from ledger.identity import new_id
 from projections.bell import Bell
 from projections.known import Known
 from projections.leases import Lease, LeaseLost, Leases
@@ -60,7 +62,7 @@ class Runner:
     def __init__(
         self, dsn: str, projectors: Iterable[Projector], keks: KeyEncryptionKeys, holder: str
     ) -> None:
-        self.dsn, self.holder = dsn, holder
+        self.dsn, self.holder = dsn, f"{holder} {new_id()}"
         self.known = Known(keks)
         self.followers = {each.name: Follower(each, self.known) for each in projectors}
         self.stopping = Signal()
@@ -126,7 +128,7 @@ class Runner:
         """
         moved = False
         places = sorted({lease.position for lease in self.held(self.followers.values())})
-        for place, until in zip(places, [*places[1:], END_OF_TIME], strict=True):
+        for place, until in pairwise([*places, END_OF_TIME]):
             for group in self.groups(place):
                 moved = self.step(leases, group, until) or moved
         return moved

@@ -11,11 +11,9 @@ import msgspec
 
 from ledger.append.ports import Decided, Head
 from ledger.decisions.view import ClaimChange, PrivateRow
-from ledger.events.recorded import Metadata
 from ledger.identity import new_id
 from schema.codec import encode
-
-NOTHING: list[Any] = []
+from schema.columns import CommandColumns, EventColumns
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -47,13 +45,10 @@ class Rows:
 
     def __init__(self, head: Head) -> None:
         self.before = head
-        self.position, self.chain, self.recorded_at = (
-            head.position,
-            head.chain_hash,
-            head.recorded_at,
-        )
-        self.events: list[list[Any]] = [[] for _ in range(14)]
-        self.commands: list[list[Any]] = [[] for _ in range(9)]
+        self.position, self.chain = head.position, head.chain_hash
+        self.recorded_at = head.recorded_at
+        self.events = EventColumns()
+        self.commands = CommandColumns()
         self.claims: dict[tuple[str, str], ClaimChange] = {}
         self.rows: dict[tuple[str, str], PrivateRow] = {}
 
@@ -62,12 +57,11 @@ class Rows:
         first = self.position + 1
         metadata = msgspec.Raw(encode(each.metadata))
         for stream_id, version, event in each.events:
-            self.add_event(each, metadata, stream_id, version, event)
-        key, request = each.command_id, each.request_hash
-        values = (each.scope, each.key, key, request, first, self.position, each.answer,
-                  each.answer_key, each.now)  # fmt: skip
-        for column, value in zip(self.commands, values, strict=True):
-            column.append(value)
+            self.add_event(each.now, metadata, stream_id, version, event)
+        if each.events:
+            self.recorded_at = each.now
+            self.events.add_command(each, len(each.events))
+        self.commands.add(each, first, self.position)
         for name, change in each.claims.items():
             known = self.claims.get(name, change)
             self.claims[name] = ClaimChange(known.existed, change.after)
@@ -75,10 +69,10 @@ class Rows:
             self.rows[row.table, row.key] = row
 
     def add_event(
-        self, each: Decided, metadata: msgspec.Raw, stream_id: str, version: int, event: Any
+        self, now: str, metadata: msgspec.Raw, stream_id: str, version: int, event: Any
     ) -> None:
         """Append one event: its canonical bytes, its hash and its place in the chain."""
-        now, event_id, kind = each.now, new_id(), type(event)
+        event_id, kind = new_id(), type(event)
         name, schema_version = kind.stored_as, kind.schema_version
         data = encode(
             Outgoing(event, now, event_id, metadata, now, schema_version, stream_id, version, name)
@@ -86,18 +80,20 @@ class Rows:
         self.position += 1
         content = content_hash(self.position, data)
         self.chain = chained(self.chain, content)
-        self.recorded_at = now
-        meta: Metadata = each.metadata
-        values = (self.position, stream_id, version, event_id, each.command_id, name,
-                  schema_version, data, meta.actor.id, meta.correlation_id, now, now, content,
-                  self.chain)  # fmt: skip
-        for column, value in zip(self.events, values, strict=True):
-            column.append(value)
+        columns = self.events
+        columns.stream_id.add(stream_id)
+        columns.version.add(version)
+        columns.event_id.add(event_id)
+        columns.name.add(name)
+        columns.schema_version.add(schema_version)
+        columns.data.add(data)
+        columns.content_hash.add(content)
+        columns.chain_hash.add(self.chain)
 
     @property
     def empty(self) -> bool:
         """Say whether there is nothing to write."""
-        return not self.commands[0]
+        return not self.commands.scope.count
 
     @property
     def head(self) -> Head:
@@ -111,15 +107,9 @@ class Rows:
 
     def parameters(self) -> list[Any]:
         """Return the parameters of `statement`."""
-        lean = [
-            self.position,
-            self.chain,
-            self.recorded_at,
-            self.before.position,
-            self.before.epoch,
-        ]
-        lean += self.events
-        lean += self.commands
+        before = self.before
+        lean = [self.position, self.chain, self.recorded_at, before.position, before.epoch]
+        lean += [before.position, *self.events.parameters(), *self.commands.parameters()]
         if not (self.claims or self.rows):
             return lean
         return [*lean, *claim_columns(self.claims, self.position), *row_columns(self.rows)]
@@ -161,7 +151,7 @@ PRIVATE_TABLES = {
     "session_state": "session_id",
 }
 
-APPEND = """
+WRITES = """
 WITH h AS (
     UPDATE log.head SET position = %b, chain_hash = %b, recorded_at = %b
     WHERE position = %b AND epoch = %b RETURNING position
@@ -170,27 +160,29 @@ WITH h AS (
         position, stream_id, version, event_id, command_id, name, schema_version, data,
         actor_id, correlation_id, recorded_at, effective_at, content_hash, chain_hash
     )
-    SELECT u.* FROM h, unnest(
-        %b::bigint[], %b::text[], %b::bigint[], %b::text[]::uuid[], %b::text[]::uuid[], %b::text[],
-        %b::smallint[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[],
-        %b::bytea[]
-    ) AS u
+    SELECT %b + u.place, u.stream_id, u.version, u.event_id, u.command_id, u.name,
+        u.schema_version, u.data, u.actor_id, u.correlation_id, u.recorded_at, u.effective_at,
+        u.content_hash, u.chain_hash
+    FROM h, unnest(
+        %b::text[], %b::bigint[], %b::uuid[], %b::uuid[], %b::text[], %b::smallint[], %b::bytea[],
+        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bytea[]
+    ) WITH ORDINALITY AS u (
+        stream_id, version, event_id, command_id, name, schema_version, data, actor_id,
+        correlation_id, recorded_at, effective_at, content_hash, chain_hash, place
+    )
 ), c AS (
     INSERT INTO log.commands (
         scope, key, command_id, request_hash, first_position, last_position, answer, answer_key,
         recorded_at
     )
     SELECT u.* FROM h, unnest(
-        %b::text[], %b::text[], %b::text[]::uuid[], %b::bytea[], %b::bigint[], %b::bigint[],
+        %b::text[], %b::text[], %b::uuid[], %b::bytea[], %b::bigint[], %b::bigint[],
         %b::bytea[], %b::text[], %b::text[]
     ) AS u
 )
-SELECT position FROM h
 """
 
-APPEND_ALL = (  # both halves are constants
-    APPEND.removesuffix("\nSELECT position FROM h\n")
-    + """, claimed AS (
+PRIVATE_WRITES = """, claimed AS (
     INSERT INTO log.claims (namespace, key, holder, expires_at, position)
     SELECT u.n, u.k, u.h, u.x, %b FROM h,
         unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS u (n, k, h, x)
@@ -223,10 +215,12 @@ APPEND_ALL = (  # both halves are constants
     ON CONFLICT (session_id) DO UPDATE SET jti = excluded.jti, alive = excluded.alive,
         expires_at = excluded.expires_at
 )
-SELECT position FROM h
 """
-)
 
+TOLD = "SELECT position FROM h"
+
+APPEND = f"{WRITES} {TOLD}"  # constants
+APPEND_ALL = f"{WRITES} {PRIVATE_WRITES} {TOLD}"  # constants
 CHECK = "SELECT position FROM log.head WHERE position = %b AND epoch = %b"
 HEAD = "SELECT position, chain_hash, recorded_at, epoch FROM log.head"
 LOCK = HEAD + " FOR UPDATE"

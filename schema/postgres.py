@@ -26,6 +26,8 @@ CONNECTION: dict[str, Any] = {
 }
 STATEMENT_TIMEOUT_MS = 5_000
 POOL_TIMEOUT_SECONDS = 2.0
+WAITING_PER_CONNECTION = 32
+"""A burst of requests waits its turn; more would only wait until they time out."""
 
 
 class NotDurable(Exception):
@@ -58,7 +60,7 @@ async def open_pool(dsn: str, size: int, role: Role | None = None) -> Pool:
         configure=configured(role),
         check=still_open,
         timeout=POOL_TIMEOUT_SECONDS,
-        max_waiting=2 * size,
+        max_waiting=WAITING_PER_CONNECTION * size,
     )
     await pool.open(wait=True, timeout=10)
     return pool

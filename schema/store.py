@@ -22,6 +22,7 @@ from ledger.commands.asked import Loaded
 from ledger.decisions.view import ABSENT, Claim
 from ledger.events.recorded import Recorded
 from schema.append import CHECK, HEAD, LOCK, Rows
+from schema.arrays import register
 from schema.codec import decode_envelope
 from schema.postgres import Pool, connect_async
 from schema.snapshots import freeze, snapshot_name, thaw
@@ -54,6 +55,7 @@ class LogStore:
         if self.connection is None or self.connection.closed or self.connection.broken:
             with unavailable_when_broken():
                 self.connection = await connect_async(self.dsn, "ledgerbank_app")
+                register(self.connection.adapters)
         return self.connection
 
     async def head(self) -> Head:

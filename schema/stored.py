@@ -79,7 +79,7 @@ def command_rows(head: Head, events: Sequence[Stored]) -> list[Any]:
         content = content_hash(position, stored.data)
         chain = chained(chain, content)
         rows.append(
-            (position, facts.stream_id, facts.stream_version, facts.id, command_id, facts.type,
+            (facts.stream_id, facts.stream_version, facts.id, command_id, facts.type,
              facts.schema_version, stored.data, facts.metadata.actor.id,
              facts.metadata.correlation_id, facts.recorded_at, facts.effective_at, content, chain)
         )  # fmt: skip
@@ -95,7 +95,7 @@ def command_rows(head: Head, events: Sequence[Stored]) -> list[Any]:
         recorded_at,
     )
     return [
-        *(position, chain, recorded_at, head.position, head.epoch),
+        *(position, chain, recorded_at, head.position, head.epoch, head.position),
         *(list(column) for column in zip(*rows, strict=True)),
         *([value] for value in command),
     ]

@@ -37,7 +37,8 @@ PEOPLE = {
 }
 
 
-async def authenticate(headers: dict[bytes, bytes]) -> Principal:
+async def authenticate(headers: dict[bytes, bytes], *, fresh: bool = True) -> Principal:
+    assert isinstance(fresh, bool)
     token = bearer_token(headers)
     if token == "old":
         raise Refused(Reason.TOKEN_EXPIRED)

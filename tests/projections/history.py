@@ -53,6 +53,7 @@ class History:
         self.currencies: dict[str, str] = {}
         self.balances: defaultdict[str, int] = defaultdict(int)
         self.lines: list[tuple[Any, ...]] = []
+        self.ends: set[int] = set()
         self.encode = msgspec.json.Encoder(order="sorted").encode
 
     def command(self, *steps: Step) -> int:
@@ -77,6 +78,7 @@ class History:
                 self.position, stream_id, self.versions[stream_id], envelope.id, command_id,
                 event.stored_as, 1, self.encode(envelope), "req_test", at, at, b"", b"",
             ))  # fmt: skip
+        self.ends.add(self.position)
         return self.position
 
     def seal(self, owner: str, text: str) -> Sealed:

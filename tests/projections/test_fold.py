@@ -59,9 +59,8 @@ def logged(history: History) -> list[Logged[Event]]:
 def remembered(history: History) -> Known:
     known = Known(KEKS)
     known.keys |= {key.kid: key for key in history.keys.values()}
-    known.beginnings |= {
-        each.stream_id: each.event for each in logged(history) if each.version == 1
-    }
+    firsts = [each for each in logged(history) if each.version == 1]
+    known.beginnings |= {each.stream_id: each.event for each in firsts}
     return known
 
 
@@ -88,9 +87,7 @@ def test_read_models_say_what_happened(database: str, history: History) -> None:
     with followed(database):
         wait_for(database, head)
     with psycopg.connect(database) as connection:
-        balances = dict(
-            connection.execute("SELECT id::text, balance FROM read.accounts").fetchall()
-        )
+        balances: dict[str, int] = dict(connection.execute(BALANCES).fetchall())
         assert {account: history.balances[account] for account in script.accounts} == balances
         for (wrong,) in connection.execute(IDENTITIES).fetchall():
             assert wrong == 0
@@ -98,6 +95,7 @@ def test_read_models_say_what_happened(database: str, history: History) -> None:
     assert held, "the script leaves active holds behind"
 
 
+BALANCES = "SELECT id::text, balance FROM read.accounts"
 IDENTITIES = """
 SELECT count(*) FROM read.accounts AS a
 WHERE held <> (

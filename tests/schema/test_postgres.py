@@ -5,7 +5,14 @@ import asyncio
 import pytest
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from schema.postgres import NotDurable, connect, connect_async, durable, open_pool
+from schema.postgres import (
+    WAITING_PER_CONNECTION,
+    NotDurable,
+    connect,
+    connect_async,
+    durable,
+    open_pool,
+)
 
 
 def test_a_pool_acts_as_its_role_with_bounded_waits_and_raw_json(database: str) -> None:
@@ -47,10 +54,12 @@ def test_waiting_for_a_connection_is_bounded_in_time_and_in_number(database: str
                 pass
 
         async with pool, pool.connection():
-            answers = await asyncio.gather(*(ask() for _ in range(3)), return_exceptions=True)
+            asking = [ask() for _ in range(WAITING_PER_CONNECTION + 1)]
+            answers = await asyncio.gather(*asking, return_exceptions=True)
             return sorted((type(each) for each in answers if each), key=lambda kind: kind.__name__)
 
-    assert [PoolTimeout, PoolTimeout, TooManyRequests] == asyncio.run(story())
+    waited = [PoolTimeout] * WAITING_PER_CONNECTION
+    assert asyncio.run(story()) == [*waited, TooManyRequests]
 
 
 def test_a_server_that_may_forget_is_told(database: str) -> None:

@@ -8,8 +8,9 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA read GRANT SELECT ON TABLES TO ledgerbank_app
 GRANT USAGE ON SCHEMA read TO ledgerbank_app;
 
 -- How far each projection has read, and who moves it. `token` grows with every change of runner:
--- a runner that lost its lease cannot move the checkpoint any more. `kept_position` belongs to the
--- tables that a rebuild put aside.
+-- a runner that lost its lease cannot move the checkpoint any more. A lease ends at `lease_until`,
+-- or when the server process `backend` of its holder is gone. `kept_position` belongs to the tables
+-- that a rebuild put aside.
 CREATE TABLE read.checkpoints (
     projection text COLLATE "C" PRIMARY KEY,
     position bigint NOT NULL DEFAULT 0,
@@ -17,6 +18,7 @@ CREATE TABLE read.checkpoints (
     last_error text,
     token bigint NOT NULL DEFAULT 0,
     holder text,
+    backend int,
     lease_until timestamptz,
     kept_position bigint,
     updated_at timestamptz NOT NULL DEFAULT now()

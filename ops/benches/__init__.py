@@ -1,0 +1,1 @@
+"""What the product does per second on this machine, each figure beside a floor of the same run."""

@@ -1,0 +1,70 @@
+"""Verbs about read models: list them, build them again from the log."""
+
+from typing import Any
+
+import click
+from psycopg.rows import dict_row
+
+from ledger.errors import Reason, Refused
+from ops.databases import database
+from ops.output import Output
+from ops.readmodels import keks_of
+from projections.catalogue import BY_NAME
+from projections.rebuild import rebuild as rebuild_one
+from schema.postgres import connect
+
+COLUMNS = ("name", "position", "head", "lag", "status")
+
+
+@click.group
+def projections() -> None:
+    """Look at and rebuild the read models."""
+
+
+@projections.command("list")
+@click.pass_obj
+def list_projections(output: Output) -> None:
+    """List every read model with its checkpoint."""
+    settings = output.settings()
+    with database(settings) as dsn, connect(dsn, "ledgerbank_app") as connection:
+        rows: list[dict[str, Any]] = (
+            connection.cursor(row_factory=dict_row).execute(LIST).fetchall()
+        )
+    output.table(rows, COLUMNS)
+
+
+@projections.command
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "every", is_flag=True, help="Every read model.")
+@click.option("--repair", is_flag=True, help="Swap even where the live rows differ from the log's.")
+@click.pass_obj
+def rebuild(output: Output, names: tuple[str, ...], *, every: bool, repair: bool) -> None:
+    """Build read models again beside the live ones, compare, and swap.
+
+    Reads go on meanwhile. Where the copy differs nothing is swapped and the exit code is 1.
+    """
+    if every == bool(names):
+        raise click.UsageError("name read models, or say --all")
+    for name in names:
+        if name not in BY_NAME:
+            raise Refused(Reason.PROJECTION_NOT_FOUND, name=name, known=list(BY_NAME))
+    settings = output.settings()
+    with database(settings) as dsn:
+        for name in names or BY_NAME:
+            with output.progress(name) as bar:
+                report = rebuild_one(
+                    dsn,
+                    BY_NAME[name],
+                    keks_of(settings),
+                    progress=lambda position, head, _, to=bar: to.at(position, head),
+                    repair=repair,
+                )
+            rate = round(report.events_per_second)
+            output.tell(report, f"{name:<16} position {report.position}  {rate} events/s")
+
+
+LIST = """
+SELECT c.projection AS name, c.position, head.position AS head,
+    head.position - c.position AS lag, c.status, c.last_error
+FROM read.checkpoints AS c, log.head ORDER BY c.projection
+"""

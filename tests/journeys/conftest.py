@@ -1,0 +1,73 @@
+"""One deployment per pytest process: real servers, real processes, demo data."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ops.demo import ADMIN, AUDITOR, SUPPORT
+from ops.embedded.postgres import Place as PostgresPlace
+from tests.journeys.people import Door, Person, Town
+from tests.journeys.system import System, deployed, ledgerbank
+
+DATABASE = "journeys"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the processes said last."""
+    report = yield
+    system = getattr(item, "funcargs", {}).get("system")
+    if report.failed and system is not None:
+        report.sections.append(("processes", system.said()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def environment(
+    postgres_server: PostgresPlace, migrated: str, valkey: str, server_dir: Path
+) -> dict[str, str]:
+    """Give the settings of a deployment whose database has the demo data."""
+    names = {"name": sql.Identifier(DATABASE), "template": sql.Identifier(migrated)}
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL(CREATE).format(**names))
+    settings = {
+        "LEDGERBANK_ENV": "test",
+        "DATABASE_URL": postgres_server.url(DATABASE),
+        "REDIS_URL": valkey,
+        "DATA_DIR": str(server_dir / "journeys"),
+    }
+    seeded = ledgerbank(settings, "seed-demo")
+    assert seeded.code == 0, seeded
+    return settings
+
+
+@pytest.fixture(scope="session")
+def system(environment: dict[str, str], server_dir: Path) -> Iterator[System]:
+    """Run two servers, the projections and two workers."""
+    with deployed(environment, server_dir) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def door(system: System) -> Iterator[Door]:
+    opened = Door(system.urls)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def town(door: Door) -> Town:
+    return Town(door, ADMIN, SUPPORT, AUDITOR)
+
+
+@pytest.fixture
+def customer(town: Town) -> Person:
+    return town.customer()
+
+
+CREATE = "CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"

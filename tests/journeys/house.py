@@ -1,0 +1,33 @@
+"""The processes of a deployment, kept running by the product's own supervisor.
+
+Each carries its name in its environment, so that a test can find it and kill it.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+from ops.supervisor import Child, program, supervised
+from ops.verbs.run import own
+
+NAME = "NAME_IN_THE_JOURNEY"
+
+
+def main(settings: dict[str, Any]) -> None:
+    verbs = {
+        "api-1": ("serve", "--port", str(settings["ports"][0])),
+        "api-2": ("serve", "--port", str(settings["ports"][1])),
+        "projections": ("project",),
+        "worker-1": ("worker",),
+        "worker-2": ("worker",),
+    }
+    with supervised(sys.stdout) as supervisor:
+        for name, verb in verbs.items():
+            environment = os.environ | settings["environment"] | {NAME: name}
+            supervisor.start(Child(name=name, start=program(own(*verb), environment)))
+        supervisor.wait()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

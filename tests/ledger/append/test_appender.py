@@ -1,0 +1,320 @@
+"""The appender: batches, back-pressure, and outcomes that are told after the commit."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from ledger.append import queue
+from ledger.append.appender import BATCH_MAX
+from ledger.commands.asked import Asked, Outcome
+from ledger.commands.transfer import MakeTransfer
+from ledger.decisions.routing import DECISIONS
+from ledger.errors import Reason, Refused
+from ledger.events.account import AccountCredited
+from ledger.events.session import SessionRefreshed
+from tests.builders import (
+    ALSO_HERS,
+    ANNA,
+    AS_BORIS,
+    BEFORE_MIDNIGHT,
+    BORIS,
+    HERS,
+    HIS,
+    NOON,
+    SECOND,
+    SESSION,
+    THIRD,
+    completion,
+    created,
+    identity,
+    process,
+    refresh,
+    rehearsal,
+    session_started,
+    transfer,
+    wish,
+)
+from tests.ledger.append.desk import Desk, all_told, opened, play, submission
+
+
+def numbered(number: int, amount: str = "1.00", **fields: Any) -> MakeTransfer:
+    return transfer(
+        amount,
+        transfer_id=identity(f"transfer {number}"),
+        posting_id=identity(f"posting {number}"),
+        **fields,
+    )
+
+
+def test_a_command_is_told_its_position_and_its_stream() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            outcome = await desk.ask(transfer("10.00"))
+            assert outcome.position == len(desk.database.log)
+            assert outcome.result.stream_id.startswith("transfer-")
+            assert (outcome.result.version, outcome.replayed) == (1, False)
+            assert desk.heads == [outcome.position]
+            assert desk.database.state(f"account-{HIS}").balance == 1_000
+
+    play(story)
+
+
+def test_a_hundred_commands_on_one_account_are_one_batch() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            asked = [desk.submit(numbered(number)) for number in range(1, 101)]
+            positions = [(await each).position for each in asked]
+            assert desk.database.batches[-1] == 100
+            assert positions == sorted(set(positions))
+            assert desk.database.state(f"account-{HERS}").balance == 100_000 - 10_100
+            assert desk.database.state(f"account-{HIS}").balance == 10_100
+
+    play(story)
+
+
+def test_no_batch_is_larger_than_the_largest() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            asked = [desk.submit(numbered(n, "0.01")) for n in range(2 * BATCH_MAX + 10)]
+            assert all(isinstance(each, Outcome) for each in await all_told(asked))
+            assert max(desk.database.batches) == BATCH_MAX
+
+    play(story)
+
+
+def test_each_command_sees_what_the_earlier_ones_of_its_batch_did() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0, "1.00"))
+            await desk.warm(f"user-{BORIS}")
+            there = desk.submit(numbered(1, "700.00"))
+            back = desk.submit(
+                numbered(2, "701.00", source_account_id=HIS, destination_account_id=HERS),
+                AS_BORIS,
+            )
+            over = desk.submit(numbered(3, "700.00"))
+            told = await all_told([there, back, over])
+            assert isinstance(told[1], Outcome)
+            assert told[2] is Reason.DAILY_LIMIT_EXCEEDED
+            assert desk.database.batches[-1] == 2
+
+    play(story)
+
+
+def test_refusals_are_told_after_the_commit_they_were_decided_with() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            asked = [desk.submit(numbered(1, "700.00")), desk.submit(numbered(2, "700.00"))]
+            heard: list[int] = []
+            asked[1].add_done_callback(lambda _: heard.append(desk.database.head.position))
+            before = desk.database.head.position
+            told = await all_told(asked)
+            assert told[1] is Reason.INSUFFICIENT_FUNDS
+            assert heard == [before + 5]
+
+    play(story)
+
+
+def test_a_refusal_alone_is_told_only_if_nothing_else_was_recorded_meanwhile() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            await desk.warm(f"account-{ALSO_HERS}")
+
+            def fund() -> None:
+                state = desk.database.state(f"account-{ALSO_HERS}")
+                assert state.balance == 0
+                desk.database.happened((f"account-{ALSO_HERS}", money_in()))
+
+            desk.store.before_commit.append(fund)
+            asked = numbered(1, "5.00", source_account_id=ALSO_HERS)
+            assert isinstance(await desk.ask(asked), Outcome)
+
+    play(story)
+
+
+def money_in() -> AccountCredited:
+    return AccountCredited(
+        posting_id=identity("gift"), entry_id=identity("gift"), amount=500, balance_after=500
+    )
+
+
+def test_while_one_batch_is_committed_the_next_is_decided_on_top_of_it() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            first = desk.submit(numbered(1, "600.00"))
+            await asyncio.sleep(0)
+            second = desk.submit(numbered(2, "399.00"))
+            third = desk.submit(numbered(3, "0.01"))
+            told = await all_told([first, second, third])
+            assert [type(each) for each in told[:2]] == [Outcome, Outcome]
+            assert told[2] is Reason.INSUFFICIENT_FUNDS
+
+    play(story)
+
+
+def test_a_refusal_that_comes_with_facts_is_told_after_they_are_recorded() -> None:
+    async def story() -> None:
+        renewed = SessionRefreshed(old_jti=identity("first"), new_jti=SECOND, expires_at=NOON)
+        async with opened(session_started(), (f"session-{SESSION}", renewed)) as [desk]:
+            told = await desk.ask(refresh(identity("first"), THIRD))
+            assert told is Reason.TOKEN_REVOKED
+            assert desk.database.names()[-2:] == ["RefreshTokenReuseDetected", "SessionEnded"]
+            assert desk.database.rows["session_state", SESSION]["alive"] is False
+
+    play(story)
+
+
+def test_a_full_queue_refuses_at_once() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            asked = [desk.submit(numbered(n, "0.01")) for n in range(queue.WAITING_MAX)]
+            with pytest.raises(Refused) as refused:
+                desk.submit(numbered(-1))
+            assert refused.value.reason is Reason.SERVICE_UNAVAILABLE
+            assert all(isinstance(each, Outcome) for each in await all_told(asked))
+            assert isinstance(await desk.ask(numbered(-1, "0.01")), Outcome)
+
+    play(story)
+
+
+def test_commands_whose_streams_are_being_fetched_count_as_waiting() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            for number in range(queue.WAITING_MAX):
+                desk.submit(numbered(number, source_account_id=identity(f"cold {number}")))
+            await asyncio.sleep(0)
+            with pytest.raises(Refused):
+                desk.submit(numbered(-1))
+
+    play(story)
+
+
+def test_a_closed_queue_finishes_what_it_took_and_takes_no_more() -> None:
+    async def story() -> Desk:
+        async with opened() as [desk]:
+            taken = [desk.submit(numbered(number)) for number in range(3)]
+            desk.appender.queue.closed = True
+            with pytest.raises(Refused):
+                desk.submit(numbered(4))
+        assert all(each.done() for each in taken)
+        return desk
+
+    assert play(story).database.names().count("TransferBooked") == 3
+
+
+class Broken(MakeTransfer, frozen=True, kw_only=True):
+    """A command whose decision has a bug."""
+
+
+def test_a_bug_in_a_decision_meets_only_its_own_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_view: object, _command: object) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(DECISIONS, Broken, broken)
+
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            bug = Broken(**msgspec.structs.asdict(numbered(2)))
+            asked = [desk.submit(each) for each in (numbered(1), bug, numbered(3))]
+            with pytest.raises(ZeroDivisionError):
+                await asked[1]
+            assert isinstance(await asked[0], Outcome)
+            assert isinstance(await asked[2], Outcome)
+            assert isinstance(await desk.ask(numbered(4)), Outcome)
+
+    play(story)
+
+
+def test_a_command_that_cannot_be_written_meets_only_its_own_caller() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            bad = submission(numbered(2))
+            desk.store.unwritable.add(bad.command_id)
+            asked = [
+                desk.submit(numbered(1)),
+                desk.appender.submit(bad),
+                desk.submit(numbered(3)),
+            ]
+            with pytest.raises(ValueError, match="nobody can encode"):
+                await asyncio.wait_for(asked[1], 5)
+            assert all(isinstance(each, Outcome) for each in await all_told(asked[::2]))
+            assert isinstance(await desk.ask(numbered(4)), Outcome)
+            assert desk.database.state(f"account-{HIS}").balance == 400
+
+    play(story)
+
+
+def test_a_stream_that_cannot_be_read_meets_only_who_needs_it() -> None:
+    async def story() -> None:
+        cold, poisoned = identity("cold"), identity("poisoned")
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            desk.store.poisoned.add(f"account-{poisoned}")
+            bad = desk.submit(numbered(1, source_account_id=poisoned))
+            good = desk.submit(numbered(2, source_account_id=cold))
+            told = (await all_told([good]))[0]
+            assert told is Reason.ACCOUNT_NOT_FOUND
+            with pytest.raises(ValueError, match="nobody can read"):
+                await asyncio.wait_for(bad, 5)
+            assert isinstance(await desk.ask(numbered(4)), Outcome)
+
+    play(story)
+
+
+def test_a_caller_who_does_not_wait_any_more_is_served_all_the_same() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            asked = desk.submit(transfer("10.00"))
+            asked.cancel()
+            assert isinstance(await desk.ask(numbered(1)), Outcome)
+            assert desk.database.state(f"account-{HIS}").balance == 1_100
+
+    play(story)
+
+
+def test_a_rehearsed_command_is_answered_and_leaves_no_trace() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            before = len(desk.database.log)
+            outcome = await desk.ask(rehearsal(), asked=Asked(rehearsed=True))
+            assert outcome.position == before
+            assert (len(desk.database.log), desk.database.claims) == (before, {})
+            assert isinstance(await desk.ask(wish()), Outcome)
+            assert isinstance(await desk.ask(process()), Outcome)
+
+    play(story)
+
+
+def test_what_changes_nothing_is_told_the_head() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            first = await desk.ask(transfer())
+            again = await desk.ask(transfer())
+            assert (first.position, again.position) == (len(desk.database.log),) * 2
+
+    play(story)
+
+
+def test_time_never_goes_back() -> None:
+    async def story() -> None:
+        async with opened(created(1_000)) as [desk]:
+            desk.now = BEFORE_MIDNIGHT
+            await desk.ask(process())
+            desk.now = NOON
+            asked = [desk.submit(numbered(1)), desk.submit(completion())]
+            await all_told(asked)
+            times = [each.envelope.recorded_at for each in desk.database.log]
+            assert times == sorted(times)
+            assert times[-1] == BEFORE_MIDNIGHT
+            assert desk.database.state(f"user-{ANNA}").active
+
+    play(story)
