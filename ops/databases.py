@@ -38,6 +38,14 @@ def database(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
+def migrated_database(settings: Settings) -> Iterator[str]:
+    """Give the address of a database that this program understands."""
+    with database(settings) as dsn:
+        refuse_pending(dsn)
+        yield dsn
+
+
+@contextmanager
 def ready_database(settings: Settings) -> Iterator[str]:
     """Give the address of a database that a server may run on (config.md §2, rules 7 and 8)."""
     refuse_library_shortcut()
@@ -62,10 +70,7 @@ def wait_for(dsn: str) -> None:
 
 def refuse_unfit(settings: Settings, dsn: str) -> None:
     """Refuse a database that lacks migrations, or may lose what it acknowledged."""
-    if missing := pending(dsn):
-        raise SettingsRefused(
-            [f"migrations are pending ({', '.join(missing)}): run `ledgerbank migrate`"]
-        )
+    refuse_pending(dsn)
     if settings.core.env == "test":
         return
     with connect(dsn) as connection:
@@ -73,6 +78,14 @@ def refuse_unfit(settings: Settings, dsn: str) -> None:
             durable(connection)
         except NotDurable as off:
             raise SettingsRefused([f"{off}: acknowledged commands could be lost"]) from off
+
+
+def refuse_pending(dsn: str) -> None:
+    """Refuse a database that lacks migrations."""
+    if missing := pending(dsn):
+        raise SettingsRefused(
+            [f"migrations are pending ({', '.join(missing)}): run `ledgerbank migrate`"]
+        )
 
 
 def refuse_library_shortcut() -> None:

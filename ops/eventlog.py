@@ -10,7 +10,6 @@ from psycopg.rows import class_row
 
 from ledger.events.event import Sealed
 from schema.seals import (
-    ERASED,
     SELECT_BY_KID,
     KeyEncryptionKeys,
     WrappedKey,
@@ -111,8 +110,7 @@ class EventLog:
         cursor = self.connection.cursor(row_factory=class_row(WrappedKey))
         kids = sorted({each.kid for each in sealed.values()})
         keys = unwrap_all(cursor.execute(SELECT_BY_KID, (kids,)).fetchall(), self.keks)
-        texts = {name: reveal(each, keys) or ERASED for name, each in sealed.items()}
-        return {**data, **texts}
+        return {**data, **{name: reveal(each, keys) for name, each in sealed.items()}}
 
     def raw(self, position: int) -> bytes | None:
         """Return an event exactly as stored, which is what its leaf hash covers."""

@@ -2,14 +2,20 @@
 
 import sys
 
+import httpx2
 import psycopg
 import redis
+from cryptography.exceptions import InvalidTag
 from psycopg_pool import PoolTimeout
 
 from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
 from ops.embedded.start import StartFailed
 from ops.settings import SettingsRefused
+from projections.log import Hole, Undecodable
+from projections.projector import Poisoned
+from projections.rebuild import Differs
+from schema.migrate import MigrationRefused
 
 FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
 
@@ -23,16 +29,29 @@ def exit_code_of(failure: BaseException) -> int:
     match failure:
         case CheckFailed():
             return FAILED
-        case SettingsRefused() | StartFailed():
-            return told(MISCONFIGURED, *str(failure).splitlines())
+        case Differs() | Hole() | Undecodable() | Poisoned():
+            return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")
         case Refused():
             return told(FAILED, f"{failure} {failure.details or ''}".rstrip())
+        case _:
+            return code_of_surroundings(failure)
+
+
+def code_of_surroundings(failure: BaseException) -> int:
+    """Say what around the program is not as it has to be; re-raises what is a bug."""
+    match failure:
+        case SettingsRefused() | StartFailed() | MigrationRefused():
+            return told(MISCONFIGURED, *str(failure).splitlines())
+        case InvalidTag():
+            return told(MISCONFIGURED, "DATA_KEY_ENCRYPTION_KEYS are not those of this database")
         case psycopg.OperationalError() | PoolTimeout():
             return told(UNREACHABLE, f"the database cannot be reached: {first_line(failure)}")
         case redis.ConnectionError():
             return told(UNREACHABLE, f"the broker cannot be reached: {first_line(failure)}")
+        case httpx2.TransportError():
+            return told(UNREACHABLE, f"the server cannot be reached: {first_line(failure)}")
         case _:
             raise failure
 

@@ -35,10 +35,9 @@ class Output(msgspec.Struct, frozen=True):
     def tell(self, value: Any, *lines: str) -> None:
         """Print a result: `value` as JSON, or `lines` for people."""
         if self.as_json:
-            print(msgspec.json.encode(value).decode())
+            print(msgspec.json.encode(value).decode(), flush=True)
         else:
-            for line in lines:
-                print(line)
+            print(*lines, sep="\n", flush=True)
 
     def table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """Print rows: JSON, or columns as wide as they need to be."""
@@ -80,8 +79,8 @@ class Bar:
     def __init__(self, progress: Progress | None, task: Any) -> None:
         self.drawn, self.task = progress, task
 
-    def at(self, done: int, total: int) -> None:
-        """Draw how much is done."""
+    def at(self, done: int, total: int, _per_second: float = 0) -> None:
+        """Draw how much is done; the speed it draws is its own."""
         if self.drawn is not None:
             self.drawn.update(self.task, completed=done, total=total)
 

@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 ROWS_MAX = 20_000
 RECONNECT_SECONDS = 0.5
-ASK_SECONDS = 0.25
+ASK_SECONDS, RENEW_SECONDS = 0.25, 1.0
 UNAPPLICABLE = (Poisoned, Undecodable, *POISON)
 BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -107,7 +107,8 @@ class Runner:
             self.followers[name].lease = lease
             log.info("projection.running", projection=name, position=lease.position)
         all_held = len(ours) + len(taken) == len(self.followers)
-        self.renew_at = monotonic() + (self.lease_seconds / 3 if all_held else ASK_SECONDS)
+        pause = min(self.lease_seconds / 3, RENEW_SECONDS) if all_held else ASK_SECONDS
+        self.renew_at = monotonic() + pause
 
     def drop(self, followers: Iterable[Follower]) -> None:
         """Forget leases, and rows that somebody else may write from now on; then look again."""

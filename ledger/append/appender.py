@@ -33,7 +33,7 @@ from ledger.policies.limits import Rules
 BATCH_MAX = 256
 CONTENDED_SECONDS = 0.2
 FOLLOW_MAX = 20_000
-LOOKUPS_MAX = 8
+LOOKUPS_MAX = 16
 RESOLVE_SECONDS = 0.25
 IDLE_SECONDS = 1.0
 
@@ -107,15 +107,35 @@ class Appender:
             try:
                 self.attempt(waiting, self.next.overlay, self.next.staged.head)
             except NotLoaded as missing:
-                self.loading.want(missing.key, partial(self.queue.put_back, waiting))
+                self.loading.want(missing.key, partial(self.resume, waiting))
                 continue
-            self.next.waiting.append(waiting)
+            self.stage(waiting, self.next)
+
+    def stage(self, waiting: Waiting, batch: Batch) -> None:
+        """Put a decided command into a batch; one that cannot be written spoils the batch."""
+        try:
             if waiting.verdict.decided is not None:
-                self.next.staged.add(waiting.verdict.decided)
+                batch.staged.add(waiting.verdict.decided)
+        except Exception as failure:  # noqa: BLE001  # told to the asker; the others go on
+            self.next = None
+            self.queue.fail(waiting, failure)
+            self.queue.waiting.extendleft(reversed(batch.waiting))
+            return
+        batch.waiting.append(waiting)
+
+    def resume(self, waiting: Waiting, failure: Exception | None) -> None:
+        """Decide a command again, now that what it asked for is there; or tell why it is not."""
+        if failure is None:
+            self.queue.put_back(waiting)
+        else:
+            self.queue.fail(waiting, failure)
 
     def launch(self, batch: Batch) -> None:
-        """Send a batch on its way."""
-        self.flying, self.next = batch, None
+        """Send a batch on its way, unless all its commands wait for something to be fetched."""
+        self.next = None
+        if not batch.waiting:
+            return
+        self.flying = batch
         batch.commit = asyncio.create_task(self.store.commit(batch.staged))
         batch.commit.add_done_callback(lambda _: self.queue.wake.set())
 
@@ -128,15 +148,22 @@ class Appender:
             if self.next is not None:
                 self.next.overlay.under = self.memory
             return
-        undone, self.next = self.next, None
+        if self.next is not None:
+            self.queue.waiting.extendleft(reversed(self.next.waiting))
+            self.next = None
         await self.guarded(batch.waiting, batch.commit)
-        if undone is not None:
-            self.queue.waiting.extendleft(reversed(undone.waiting))
 
     async def guarded(
         self, batch: list[Waiting], commit: "asyncio.Task[None] | None" = None
     ) -> None:
         """Bring every command of a batch to its outcome, or back into the queue."""
+        try:
+            await self.bring_home(batch, commit)
+        except Exception as failure:  # noqa: BLE001  # one poisoned command must not stop the rest
+            await self.single_out(batch, failure)
+
+    async def bring_home(self, batch: list[Waiting], commit: "asyncio.Task[None] | None") -> None:
+        """Answer what is known to go wrong with a commit."""
         try:
             await (self.take_turn(batch) if commit is None else commit)
         except HeadMoved:
@@ -149,8 +176,6 @@ class Appender:
         except Unavailable:
             self.head = None
             self.queue.refuse(batch)
-        except Exception as failure:  # noqa: BLE001  # one poisoned command must not stop the rest
-            await self.single_out(batch, failure)
 
     async def single_out(self, batch: Sequence[Waiting], failure: Exception) -> None:
         """Commit the commands one by one, so that a failure meets only the one that causes it."""
@@ -160,8 +185,7 @@ class Appender:
                 await self.guarded([waiting])
             return
         for waiting in batch:
-            waiting.verdict = Verdict(failure=failure)
-            self.queue.tell(waiting, 0)
+            self.queue.fail(waiting, failure)
 
     def attempt(self, waiting: Waiting, overlay: Overlay, head: Head) -> None:
         """Attempt one command on top of the earlier ones. Raises `NotLoaded`."""
@@ -246,6 +270,8 @@ class Appender:
         streams = {stream for each in decided(batch) for stream, _, _ in each.events}
         self.memory.forget([key for key in self.memory.entries if key.startswith(CLAIM)])
         self.memory.forget(streams)
+        if self.head is not None:
+            self.memory.followed_to = self.head.position
         try:
             await self.loading.look_up([waiting.submission.name for waiting in batch])
             await self.loading.bring(streams)

@@ -3,11 +3,15 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from typing import TypeAlias
 
 from ledger.append.memory import Memory
 from ledger.append.ports import Decided, Remembered, Store, Turn, Unavailable, Vault
 
 EARLIER_MAX = 8192
+
+Then: TypeAlias = Callable[[Exception | None], None]
+"""What happens when something was fetched, or could not be read."""
 
 
 class Loading:
@@ -16,10 +20,10 @@ class Loading:
     def __init__(self, store: Store, vault: Vault, memory: Memory) -> None:
         self.store, self.vault, self.memory = store, vault, memory
         self.earlier: OrderedDict[tuple[str, str], Remembered | None] = OrderedDict()
-        self.wanted: dict[str, list[Callable[[], None]]] = {}
+        self.wanted: dict[str, list[Then]] = {}
         self.fetching: asyncio.Task[None] | None = None
 
-    def want(self, key: str, then: Callable[[], None]) -> None:
+    def want(self, key: str, then: Then) -> None:
         """Fetch `key` soon, together with whatever else is wanted by then; then call `then`."""
         self.wanted.setdefault(key, []).append(then)
         if self.fetching is None or self.fetching.done():
@@ -29,13 +33,28 @@ class Loading:
         """Fetch until nothing is wanted. A store out of reach is found out by the next append."""
         while self.wanted:
             wanted, self.wanted = self.wanted, {}
+            failures: dict[str, Exception] = {}
             try:
                 await self.bring(wanted)
             except Unavailable:
                 await asyncio.sleep(0.05)
-            for thens in wanted.values():
+            except Exception:  # noqa: BLE001  # what cannot be read must not stop the rest
+                failures = await self.bring_singly(wanted)
+            for key, thens in wanted.items():
                 for then in thens:
-                    then()
+                    then(failures.get(key))
+
+    async def bring_singly(self, keys: Collection[str]) -> dict[str, Exception]:
+        """Fetch one by one, and return the keys that cannot be read, with the reasons."""
+        failures: dict[str, Exception] = {}
+        for key in keys:
+            try:
+                await self.bring([key])
+            except Unavailable:
+                continue
+            except Exception as failure:  # noqa: BLE001  # met by those who need this key
+                failures[key] = failure
+        return failures
 
     async def bring(self, keys: Collection[str], turn: Turn | None = None) -> None:
         """Put `keys` into memory, or whatever keeps them; under a locked head when in `turn`."""

@@ -73,6 +73,11 @@ class Queue:
         except Exception as told:  # noqa: BLE001  # a refusal or a failure: the asker's to judge
             waiting.future.set_exception(told)
 
+    def fail(self, waiting: Waiting, failure: Exception) -> None:
+        """Tell one command's asker of a bug that it met."""
+        waiting.verdict = Verdict(failure=failure)
+        self.tell(waiting, 0)
+
     def refuse(self, batch: Sequence[Waiting]) -> None:
         """Tell that nothing was recorded, or that asking again with the same key will tell."""
         for waiting in batch:

@@ -43,7 +43,9 @@ def this_machine(deployment: Deployment) -> Machine:
         row = connection.execute("SHOW server_version").fetchone()
     assert row is not None, "a server has a version"
     return Machine(
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1,
         load=os.getloadavg()[0],
         python=platform.python_version(),
         postgres=str(row[0]).split()[0],

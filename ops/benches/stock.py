@@ -35,8 +35,8 @@ class StockSaves:
         self.threads.shutdown()
         self.application.close()
 
-    def measure(self, seconds: float) -> Window:
-        """Save aggregates of one event, each caller one after the other."""
+    async def measure(self, seconds: float) -> Window:
+        """Save aggregates of one event, each caller one after the other; the loop stands still."""
         began, cpu = time.perf_counter(), time.process_time()
         end = began + seconds
         found = [self.threads.submit(self.save_until, end) for _ in range(self.callers)]

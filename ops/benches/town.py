@@ -32,7 +32,9 @@ class Owner(msgspec.Struct, frozen=True):
     @property
     def context(self) -> Context:
         """Return who asks when this person does."""
-        return Context(actor=Actor(type="user", id=self.user_id, role="user"), correlation_id="bench")
+        return Context(
+            actor=Actor(type="user", id=self.user_id, role="user"), correlation_id="bench"
+        )
 
 
 class Town:
@@ -118,7 +120,9 @@ Asking = Callable[[MakeTransfer], Asked]
 class Payers:
     """Owners who make transfers between their own accounts, each drawn anew."""
 
-    def __init__(self, ledger: Ledger, owners: tuple[Owner, ...], asking: Asking | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, owners: tuple[Owner, ...], asking: Asking | None = None
+    ) -> None:
         self.ledger, self.owners, self.asking = ledger, owners, asking
         self.draw = Draw(len(owners))
 

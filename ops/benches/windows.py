@@ -60,15 +60,15 @@ def percentile_ms(latencies: list[float], part: float) -> float | None:
     return 1e3 * ordered[min(int(len(ordered) * part), len(ordered) - 1)]
 
 
-def interleaved(
-    rounds: int, measured: Mapping[str, Callable[[], Window]], told: Told
+async def interleaved(
+    rounds: int, measured: Mapping[str, Callable[[], Awaitable[Window]]], told: Told
 ) -> dict[str, Series]:
     """Measure everything once per round, in turn."""
     windows: dict[str, list[Window]] = {name: [] for name in measured}
     for number in range(1, rounds + 1):
         for name, measure in measured.items():
             told(f"round {number} of {rounds}: {name}")
-            windows[name].append(measure())
+            windows[name].append(await measure())
     return {name: Series(tuple(found)) for name, found in windows.items()}
 
 

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from ledger.errors import Reason, Refused
-from ops.databases import database
+from ops.databases import migrated_database
 from ops.eventlog import EventLog, Filter, LoggedEvent
 from ops.output import Output
 from ops.readmodels import keks_of
@@ -25,7 +25,7 @@ def events() -> None:
 def open_log(output: Output) -> Iterator[EventLog]:
     """Give the log for the length of the block; nothing can be changed through it."""
     settings = output.settings()
-    with database(settings) as dsn, connect(dsn, "ledgerbank_app") as connection:
+    with migrated_database(settings) as dsn, connect(dsn, "ledgerbank_app") as connection:
         connection.execute("SET default_transaction_read_only = on")
         yield EventLog(connection, keks_of(settings))
 
@@ -35,7 +35,8 @@ def open_log(output: Output) -> Iterator[EventLog]:
 @click.option("--type", "kind", help="Only this type, e.g. PaymentCompleted.")
 @click.option("--from", "first", type=int, default=1, help="From this position.")
 @click.option("--to", "last", type=int, help="Up to this position.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True,
+              help="At most so many.")  # fmt: skip
 @click.pass_obj
 def list_events(  # noqa: PLR0913, PLR0917  # one argument per flag
     output: Output, stream: str | None, kind: str | None, first: int, last: int | None, limit: int

@@ -31,7 +31,7 @@ def check(output: Output) -> None:
     settings = output.settings()
     for warning in settings.warnings:
         output.say(f"warning: {warning}")
-    output.tell({"valid": True}, "settings ok")
+    output.tell({"valid": True, "warnings": settings.warnings}, "settings ok")
 
 
 @config.command("show")

@@ -30,7 +30,7 @@ def users() -> None:
 
 @users.command("create-admin")
 @click.option("--email", required=True, help="Address to sign in with.")
-@click.option("--full-name", required=True)
+@click.option("--full-name", required=True, help="As shown to others.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.pass_obj
 def create_admin(output: Output, email: str, full_name: str, *, password_stdin: bool) -> None:

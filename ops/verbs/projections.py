@@ -6,7 +6,7 @@ import click
 from psycopg.rows import dict_row
 
 from ledger.errors import Reason, Refused
-from ops.databases import database
+from ops.databases import migrated_database
 from ops.output import Output
 from ops.readmodels import keks_of
 from projections.catalogue import BY_NAME
@@ -26,7 +26,7 @@ def projections() -> None:
 def list_projections(output: Output) -> None:
     """List every read model with its checkpoint."""
     settings = output.settings()
-    with database(settings) as dsn, connect(dsn, "ledgerbank_app") as connection:
+    with migrated_database(settings) as dsn, connect(dsn, "ledgerbank_app") as connection:
         rows: list[dict[str, Any]] = (
             connection.cursor(row_factory=dict_row).execute(LIST).fetchall()
         )
@@ -49,14 +49,14 @@ def rebuild(output: Output, names: tuple[str, ...], *, every: bool, repair: bool
         if name not in BY_NAME:
             raise Refused(Reason.PROJECTION_NOT_FOUND, name=name, known=list(BY_NAME))
     settings = output.settings()
-    with database(settings) as dsn:
+    with migrated_database(settings) as dsn:
         for name in names or BY_NAME:
             with output.progress(name) as bar:
                 report = rebuild_one(
                     dsn,
                     BY_NAME[name],
                     keks_of(settings),
-                    progress=lambda position, head, _, to=bar: to.at(position, head),
+                    progress=bar.at,
                     repair=repair,
                 )
             rate = round(report.events_per_second)

@@ -91,8 +91,8 @@ class System(msgspec.Struct, frozen=True):
     def said(self) -> str:
         """Return the end of what the processes wrote, each line cut short."""
         lines = self.log.read_text(errors="replace").splitlines()
-        told = [line for line in lines if '"http.answered"' not in line]
-        return "\n".join(line[:LINE_SHOWN_MAX] for line in told[-40:])
+        told = [line for line in lines if '"level":"info"' not in line]
+        return "\n".join(line[:LINE_SHOWN_MAX] for line in told[-20:])
 
     def ledgerbank(self, *arguments: str) -> Told:
         return ledgerbank(self.environment, *arguments)

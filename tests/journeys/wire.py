@@ -25,7 +25,7 @@ PROBLEM = frozenset({
 })  # fmt: skip
 SOMETIMES = frozenset({"errors", "retry_after_ms", "max_retry_attempts"})
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-TELLTALE = re.compile(r"Traceback|psycopg|SELECT |relation |asyncio|\.py\b|127\.0\.0\.1|/run/")
+TELLTALE = re.compile(r'Traceback|psycopg|SELECT |relation "|asyncio|\.py\b|127\.0\.0\.1|/run/')
 
 
 def seemly(answer: httpx2.Response) -> httpx2.Response:

@@ -77,9 +77,8 @@ def test_reads_and_the_live_runner_go_on_during_a_rebuild(
 def test_a_tampered_row_is_found_and_nothing_is_swapped(database: str, settled: Script) -> None:
     account = settled.accounts[0]
     with psycopg.connect(database) as connection:
-        connection.execute(
-            "UPDATE read.accounts SET balance = balance + 1 WHERE id = %s", (account,)
-        )
+        change = "UPDATE read.accounts SET balance = balance + 1 WHERE id = %s"
+        connection.execute(change, (account,))
         connection.execute("DELETE FROM read.accounts WHERE id = %s", (settled.accounts[1],))
     before, tables = contents(database, ACCOUNTS), layout(database)
     for attempt in (rebuild, verify):

@@ -51,7 +51,9 @@ def test_money_has_the_decimals_of_its_currency(desk: Desk) -> None:
 
 def test_limits_of_an_account_replace_the_usual_ones(own_desk: Desk) -> None:
     town = own_desk.town
-    town.execute("UPDATE read.accounts SET daily_limit = 0, single_limit = 123 WHERE id = %s", town.hers)
+    town.execute(
+        "UPDATE read.accounts SET daily_limit = 0, single_limit = 123 WHERE id = %s", town.hers
+    )
     account = own_desk.data(town.anna, f"/api/accounts/{town.hers}")
     shown = [account[name] for name in ("daily_limit", "single_limit", "limits_overridden")]
     assert shown == ["0.00", "1.23", True]

@@ -168,7 +168,11 @@ def test_an_account_can_be_named_by_those_who_may_read_it(desk: Desk, path: str)
     def on(row: Row, account: str) -> bool:
         return account in {row.get(side) for side in sides}
 
-    for account, owner in ((town.hers, town.anna), (town.credit, town.anna), (town.his, town.boris)):
+    for account, owner in (
+        (town.hers, town.anna),
+        (town.credit, town.anna),
+        (town.his, town.boris),
+    ):
         expected = [row for row in rows if on(row, account)]
         assert expected
         for caller in (owner, town.ada, town.audrey, "service:accounts:read"):

@@ -29,7 +29,9 @@ def everything(desk: Desk, path: str, **asked: str) -> list[Row]:
 
 def ordered(rows: list[Row], sort: str) -> list[str]:
     """Return ids in the order `sort` asks for: null is the greatest, the id breaks ties."""
-    keys = [(name, way == "desc") for name, _, way in (each.partition(":") for each in sort.split(","))]
+    keys = [
+        (name, way == "desc") for name, _, way in (each.partition(":") for each in sort.split(","))
+    ]
     keys.append(("id", keys[-1][1]))
 
     def value(row: Row, name: str) -> tuple[bool, Any]:
@@ -141,7 +143,9 @@ def test_numbers_that_are_none_are_forgiven(
     assert (told["page"], told["page_size"]) == (page, size)
 
 
-@pytest.mark.parametrize(("limit", "read"), [("0", 20), ("x", 20), ("", 20), ("500", 100), ("7", 7)])
+@pytest.mark.parametrize(
+    ("limit", "read"), [("0", 20), ("x", 20), ("", 20), ("500", 100), ("7", 7)]
+)
 def test_limits_are_read_like_page_sizes(desk: Desk, limit: str, read: int) -> None:
     told = desk.get(desk.town.anna, PAYMENTS, limit=limit).json()["metadata"]["pagination"]
     assert (told["type"], told["limit"]) == ("keyset", read)

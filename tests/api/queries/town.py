@@ -55,7 +55,8 @@ class Town:
         told = self.history
         self.anna, self.boris = told.user("Anna Example"), told.user("Boris Example")
         self.ada, self.sue, self.audrey = (
-            told.user(f"{role.capitalize()} Staff", role) for role in ("admin", "support", "auditor")
+            told.user(f"{role.capitalize()} Staff", role)
+            for role in ("admin", "support", "auditor")
         )
         self.hers = told.account(self.anna)
         self.savings = told.account(self.anna, 5_000, "JPY", account_type="SAVINGS")
@@ -148,9 +149,7 @@ def opened(town: Town) -> Iterator[Desk]:
         async def run() -> None:
             pool = await open_pool(town.dsn, 4, "ledgerbank_app")
             vault = KeyVault(pool, KEKS, INDEX_KEY)
-            reading = Reading(
-                pool=pool, rules=RULES, cursors=Cursors(SECRET), digest=vault.digest
-            )
+            reading = Reading(pool=pool, rules=RULES, cursors=Cursors(SECRET), digest=vault.digest)
             async with pool, Checkpoints(town.dsn, pool) as checkpoints:
                 head = await checkpoints.current()
                 freshness = Freshness(

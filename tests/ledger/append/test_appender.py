@@ -170,7 +170,9 @@ def test_a_refusal_that_comes_with_facts_is_told_after_they_are_recorded() -> No
     play(story)
 
 
-def test_a_full_queue_refuses_at_once() -> None:
+def test_a_full_queue_refuses_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "WAITING_MAX", 50)
+
     async def story() -> None:
         async with opened() as [desk]:
             asked = [desk.submit(numbered(n, "0.01")) for n in range(queue.WAITING_MAX)]
@@ -183,7 +185,11 @@ def test_a_full_queue_refuses_at_once() -> None:
     play(story)
 
 
-def test_commands_whose_streams_are_being_fetched_count_as_waiting() -> None:
+def test_commands_whose_streams_are_being_fetched_count_as_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "WAITING_MAX", 50)
+
     async def story() -> None:
         async with opened() as [desk]:
             await desk.ask(numbered(0))

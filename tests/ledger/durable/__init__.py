@@ -1,0 +1,1 @@
+"""The append on a real PostgreSQL: several appenders, lost connections, killed processes."""
