@@ -75,7 +75,7 @@ def context_of(call: Call) -> Context:
 
 def asked_by(call: Call, told: Told) -> Asked:
     """Return how this call asks: key, condition, and both ways to be answered."""
-    timestamp = now_text()
+    call.told_at = timestamp = now_text()
 
     def render(loaded: Loaded, reveal: Reveal) -> Answer:
         shown = told.show(loaded, reveal)
@@ -89,13 +89,13 @@ def asked_by(call: Call, told: Told) -> Asked:
         idempotency=idempotency_of(call),
         if_match=accepted_versions(call.headers),
         render=render,
-        render_refusal=lambda refused: refusal_answer(refused, call.ids.id),
+        render_refusal=lambda refused: refusal_answer(refused, call.ids.id, timestamp),
     )
 
 
-def refusal_answer(refused: Refused, correlation_id: str) -> Answer:
-    """Return what is remembered of a refusal."""
-    bare = problem(refused, correlation_id)
+def refusal_answer(refused: Refused, correlation_id: str, timestamp: str) -> Answer:
+    """Return what is remembered of a refusal: word for word what is told the first time."""
+    bare = problem(refused, correlation_id, timestamp=timestamp)
     return Answer(bare.status, bare.body)
 
 

@@ -42,6 +42,7 @@ class Call:
         "scope",
         "shows_secret",
         "status",
+        "told_at",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, edge: Edge) -> None:
@@ -64,6 +65,7 @@ class Call:
         self.shows_secret = False
         self.status = CLIENT_GONE
         self.reason: Reason | None = None
+        self.told_at: str | None = None
 
     def use(self, kind: type[T]) -> T:
         """Return the thing of this type that the application was made with."""

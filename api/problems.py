@@ -58,7 +58,13 @@ class Malformed(Refused):
 ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
-def problem(refused: Refused, correlation_id: str, *, token_sent: bool = False) -> Bare:
+def problem(
+    refused: Refused,
+    correlation_id: str,
+    *,
+    token_sent: bool = False,
+    timestamp: str | None = None,
+) -> Bare:
     """Render a refusal: document, status, and the headers that belong to its reason."""
     fact = refused.reason.fact
     details = {**refused.details}
@@ -74,7 +80,7 @@ def problem(refused: Refused, correlation_id: str, *, token_sent: bool = False) 
         reason=fact.reason,
         category=fact.category,
         retryable=fact.retryable,
-        timestamp=now_text(),
+        timestamp=timestamp or now_text(),
         details=without_secrets(details),
         errors=errors or msgspec.UNSET,
         retry_after_ms=retry_after_ms if fact.retryable else msgspec.UNSET,

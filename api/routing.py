@@ -129,7 +129,8 @@ def refusal(call: Call, refused: Refused) -> Bare:
     """Render a refusal of this call, and count it."""
     call.reason = refused.reason
     call.edge.meters.count_refusal(refused.reason)
-    return problem(refused, call.ids.id, token_sent=b"authorization" in call.headers)
+    sent = b"authorization" in call.headers
+    return problem(refused, call.ids.id, token_sent=sent, timestamp=call.told_at)
 
 
 async def deliver(bare: Bare, send: Send) -> None:

@@ -1,16 +1,19 @@
 """The log as people read it: events with personal fields opened where their key still exists."""
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import msgspec
+from cryptography.exceptions import InvalidTag
 from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.events.event import Sealed
+from ops.settings import SettingsRefused
 from schema.seals import (
     SELECT_BY_KID,
+    DataKey,
     KeyEncryptionKeys,
     WrappedKey,
     reveal,
@@ -19,6 +22,8 @@ from schema.seals import (
 
 PAGE_ROWS = 500
 POLL_SECONDS = 0.1
+OTHER_KEYS = "DATA_KEY_ENCRYPTION_KEYS are not those of this database"
+DataKeys: TypeAlias = Mapping[str, DataKey]
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +63,22 @@ class EventLog:
         values = (wanted.first, wanted.last, wanted.last, wanted.stream, wanted.stream,
                   wanted.type, wanted.type, limit)  # fmt: skip
         rows = self.connection.execute(SELECT, values).fetchall()
-        return [self.shown(*row) for row in rows]
+        envelopes = [msgspec.json.decode(stored) for _, _, _, stored in rows]
+        keys = self.keys_of(envelopes)
+        return [
+            shown(position, event_id, leaf.hex(), envelope, keys)
+            for (position, event_id, leaf, _), envelope in zip(rows, envelopes, strict=True)
+        ]
+
+    def keys_of(self, envelopes: Iterable[dict[str, Any]]) -> DataKeys:
+        """Return the data keys, as far as they exist, of the personal fields of events."""
+        kids = {text.kid for envelope in envelopes for text in sealed(envelope["data"]).values()}
+        with self.connection.cursor(row_factory=class_row(WrappedKey)) as cursor:
+            wrapped = cursor.execute(SELECT_BY_KID, (list(kids),)).fetchall()
+        try:
+            return unwrap_all(wrapped, self.keks)
+        except (KeyError, InvalidTag) as other:
+            raise SettingsRefused([OTHER_KEYS]) from other
 
     def every(self, wanted: Filter, limit: int | None) -> Iterator[LoggedEvent]:
         """Yield events that fit, page by page."""
@@ -79,39 +99,6 @@ class EventLog:
                 wanted = msgspec.structs.replace(wanted, first=event.position + 1)
             time.sleep(POLL_SECONDS)
 
-    def shown(self, position: int, event_id: str, leaf: bytes, stored: bytes) -> LoggedEvent:
-        """Return an event with its personal fields in clear."""
-        envelope = msgspec.json.decode(stored)
-        metadata = envelope["metadata"]
-        return LoggedEvent(
-            position=position,
-            id=event_id,
-            stream_id=envelope["stream_id"],
-            stream_version=envelope["stream_version"],
-            type=envelope["type"],
-            schema_version=envelope["schema_version"],
-            data=self.opened(envelope["data"]),
-            actor=metadata["actor"],
-            correlation_id=metadata["correlation_id"],
-            causation_id=metadata.get("causation_id"),
-            recorded_at=envelope["recorded_at"],
-            leaf_hash=leaf.hex(),
-        )
-
-    def opened(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Return the payload with sealed fields in clear, or "[erased]"."""
-        sealed = {
-            name: Sealed(value["enc"], value["kid"])
-            for name, value in data.items()
-            if isinstance(value, dict) and value.keys() == {"enc", "kid"}
-        }
-        if not sealed:
-            return data
-        cursor = self.connection.cursor(row_factory=class_row(WrappedKey))
-        kids = sorted({each.kid for each in sealed.values()})
-        keys = unwrap_all(cursor.execute(SELECT_BY_KID, (kids,)).fetchall(), self.keks)
-        return {**data, **{name: reveal(each, keys) for name, each in sealed.items()}}
-
     def raw(self, position: int) -> bytes | None:
         """Return an event exactly as stored, which is what its leaf hash covers."""
         row = self.connection.execute(RAW, (position,)).fetchone()
@@ -122,6 +109,37 @@ class EventLog:
         row = self.connection.execute(HEAD).fetchone()
         assert row is not None, "the log has a head"
         return int(row[0])
+
+
+def shown(
+    position: int, event_id: str, leaf_hash: str, envelope: dict[str, Any], keys: DataKeys
+) -> LoggedEvent:
+    """Return an event with its personal fields in clear, or "[erased]"."""
+    metadata, data = envelope["metadata"], envelope["data"]
+    texts = {name: reveal(text, keys) for name, text in sealed(data).items()}
+    return LoggedEvent(
+        position=position,
+        id=event_id,
+        stream_id=envelope["stream_id"],
+        stream_version=envelope["stream_version"],
+        type=envelope["type"],
+        schema_version=envelope["schema_version"],
+        data={**data, **texts},
+        actor=metadata["actor"],
+        correlation_id=metadata["correlation_id"],
+        causation_id=metadata.get("causation_id"),
+        recorded_at=envelope["recorded_at"],
+        leaf_hash=leaf_hash,
+    )
+
+
+def sealed(data: dict[str, Any]) -> dict[str, Sealed]:
+    """Return the personal fields of a payload."""
+    return {
+        name: Sealed(value["enc"], value["kid"])
+        for name, value in data.items()
+        if isinstance(value, dict) and value.keys() == {"enc", "kid"}
+    }
 
 
 SELECT = """

@@ -11,6 +11,7 @@ from psycopg_pool import PoolTimeout
 from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
 from ops.embedded.start import StartFailed
+from ops.eventlog import OTHER_KEYS
 from ops.settings import SettingsRefused
 from projections.log import Hole, Undecodable
 from projections.projector import Poisoned
@@ -45,7 +46,7 @@ def code_of_surroundings(failure: BaseException) -> int:
         case SettingsRefused() | StartFailed() | MigrationRefused():
             return told(MISCONFIGURED, *str(failure).splitlines())
         case InvalidTag():
-            return told(MISCONFIGURED, "DATA_KEY_ENCRYPTION_KEYS are not those of this database")
+            return told(MISCONFIGURED, OTHER_KEYS)
         case psycopg.OperationalError() | PoolTimeout():
             return told(UNREACHABLE, f"the database cannot be reached: {first_line(failure)}")
         case redis.ConnectionError():

@@ -2,6 +2,7 @@
 
 from ledger.aggregates import session
 from ledger.aggregates.session import Alive, Ended
+from ledger.aggregates.user import Registered
 from ledger.commands.session import EndSession, RefreshSession, StartSession
 from ledger.decisions.callers import active_owner
 from ledger.decisions.view import View
@@ -36,7 +37,7 @@ def exchange(view: View, command: RefreshSession | EndSession) -> str | Refused:
 def refuse_outdated(view: View, state: Alive, command: RefreshSession | EndSession) -> None:
     """Refuse a token whose user changed hands, was invalidated, or may no longer act."""
     user = view.state(f"user-{command.user_id}")
-    same = state.user_id == command.user_id
+    same = state.user_id == command.user_id and isinstance(user, Registered)
     if not (same and user.active and user.session_version == command.session_version):
         raise Refused(Reason.TOKEN_REVOKED)
 

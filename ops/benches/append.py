@@ -21,7 +21,7 @@ from ops.benches.scale import Scale
 from ops.benches.stock import StockSaves
 from ops.benches.town import Payers, Town
 from ops.benches.windows import Callers, Series, Told, Window, interleaved
-from ops.composition import Books, open_books
+from ops.composition import open_books
 from ops.settings import Settings
 
 EVENTS_EACH = 4
@@ -113,7 +113,7 @@ def figures(series: dict[str, Series], scale: Scale) -> tuple[Figure, ...]:
             note = floor_notes[name]
             found.append(figure("append", f"floor: {name}", "commits", each, note=note))
             continue
-        ratios = {f"× {floor}": each.ratio(series[floor]) for floor in floor_notes}
+        ratios = {floor: each.ratio(series[floor]) for floor in floor_notes}
         note = f"{each.rate * EVENTS_EACH:,.0f} events/s, {each.cpu_us / EVENTS_EACH:.0f} µs each"
         found.append(figure("append", name, "transfers", each, ratios=ratios, note=note))
     return tuple(found)

@@ -1,12 +1,13 @@
 """The audit after the measuring: a log that is fast and wrong is worth nothing."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from psycopg import Connection
 
-from ops.benches.figures import Figure, figure
+from ops.benches.figures import Figure, Goal, figure
 from ops.benches.windows import Series, Window
 from ops.output import Bar
 from ops.verbs.books import audited
@@ -23,9 +24,10 @@ class Findings(msgspec.Struct, frozen=True):
     figure: Figure
     events: int
     wrong: tuple[str, ...]
+    goals: tuple[Goal, ...]
 
 
-def audit(databases: tuple[str, ...]) -> Findings:
+def audit(databases: Sequence[str]) -> Findings:
     """Recompute every hash and every balance of these logs."""
     windows, wrong = [], []
     for dsn in databases:
@@ -41,6 +43,7 @@ def audit(databases: tuple[str, ...]) -> Findings:
         figure("audit", "content and chain hashes verified", "events", series, note=note),
         series.done,
         tuple(wrong),
+        (Goal(what="events/s of chain verification", found=series.rate, least=1e5),),
     )
 
 
@@ -62,11 +65,9 @@ def verified_chain(connection: Connection[Any]) -> tuple[int, list[str]]:
 
 
 def unbalanced(connection: Connection[Any]) -> list[str]:
-    """Fold every balance; return which invariants do not hold, and sums that are not zero."""
-    books = audited(connection, QUIET)
-    found = [f"{each.invariant} at {each.position}: {each.says}" for each in books.findings]
-    sums = dict(books.totals())
-    return found + [f"{currency} sums to {total}" for currency, total in sums.items() if total]
+    """Fold every balance; return which invariants do not hold, a trial balance of zero included."""
+    findings = audited(connection, QUIET).findings
+    return [f"{each.invariant} at position {each.position}: {each.says}" for each in findings]
 
 
 GENESIS = "SELECT sha256('ledgerbank')"

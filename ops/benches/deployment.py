@@ -19,6 +19,7 @@ import psutil
 from ops.embedded import postgres, valkey
 from ops.embedded.children import last_lines, spawn, stop
 from ops.settings import Settings, read_settings
+from ops.settings.setting import Environment
 from schema.migrate import migrate
 from schema.postgres import connect, durable
 
@@ -38,6 +39,7 @@ class Deployment(msgspec.Struct, frozen=True):
     folder: Path
     server: postgres.Place
     redis_url: str
+    env: Environment = "dev"
 
     def database(self, name: str) -> str:
         """Make a migrated database; return its address."""
@@ -47,14 +49,19 @@ class Deployment(msgspec.Struct, frozen=True):
         return dsn
 
     def environment(self, dsn: str) -> dict[str, str]:
-        """Return the environment of every process on one database: it logs as in production."""
+        """Return the environment of every process on one database.
+
+        It logs as in production; passwords are cheap, because none is measured.
+        """
         return {
             "PATH": os.environ.get("PATH", os.defpath),
-            "LEDGERBANK_ENV": "dev",
+            "LEDGERBANK_ENV": self.env,
             "DATABASE_URL": dsn,
             "REDIS_URL": self.redis_url,
             "DATA_DIR": str(self.folder),
             "LOG_FORMAT": "json",
+            "ARGON2_MEMORY_KIB": "1024",
+            "ARGON2_TIME_COST": "1",
         }
 
     def settings(self, dsn: str) -> Settings:
@@ -64,7 +71,7 @@ class Deployment(msgspec.Struct, frozen=True):
     @contextmanager
     def running(self, dsn: str, *arguments: str) -> Iterator["Child"]:
         """Run `python -m ARGUMENTS` for the length of the block; what it says goes to a file."""
-        log = self.folder / f"{'-'.join(arguments[:2])}.log"
+        log = self.folder / f"{'-'.join(name for name in arguments[:2] if '/' not in name)}.log"
         with log.open("ab") as output:
             process = spawn(
                 [sys.executable, "-m", *arguments],

@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import httptools
 import msgspec
@@ -49,8 +50,7 @@ class Connection(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport), "a connection can be written to"
-        self.transport = transport
+        self.transport = cast("asyncio.WriteTransport", transport)
         self.ask()
 
     @override

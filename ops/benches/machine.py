@@ -9,8 +9,8 @@ from statistics import median
 import msgspec
 import psutil
 
-from ops.embedded.postgres import OWNER
 from ops.benches.deployment import Deployment
+from ops.embedded.postgres import OWNER
 from schema.postgres import connect
 
 WRITES = 64

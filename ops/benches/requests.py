@@ -87,12 +87,14 @@ def get(path: str, client: Client) -> bytes:
 
 def transfer(client: Client, source: str, destination: str) -> bytes:
     """Return the request for a transfer of one cent."""
-    body = msgspec.json.encode({
-        "source_account_id": source,
-        "destination_account_id": destination,
-        "amount": CENT,
-        "description": "between own accounts",
-    })
+    body = msgspec.json.encode(
+        {
+            "source_account_id": source,
+            "destination_account_id": destination,
+            "amount": CENT,
+            "description": "between own accounts",
+        }
+    )
     own = f"Content-Type: application/json\r\nIdempotency-Key: {new_id()}\r\n"
     size = f"Content-Length: {len(body)}\r\n\r\n"
     return (head("POST", "/api/transfers", client) + own + size).encode() + body

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate
@@ -27,7 +28,7 @@ class StockSaves:
         self.callers = callers
         with connect(dsn) as connection:
             connection.execute(f"CREATE SCHEMA {SCHEMA}")
-        self.application = Application[object](env=stock_environment(dsn, callers))
+        self.application = Application[UUID](env=stock_environment(dsn, callers))
         self.threads = ThreadPoolExecutor(callers)
 
     def close(self) -> None:

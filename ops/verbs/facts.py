@@ -58,7 +58,9 @@ def openapi(output: Output, out: Path | None) -> None:
 
 
 @click.command
-@click.option("--format", "form", type=click.Choice(["tsv", "json"]), default="tsv")
+@click.option(
+    "--format", "form", type=click.Choice(["tsv", "json"]), default="tsv", help="How to print it."
+)
 @click.pass_obj
 def problems(output: Output, form: str) -> None:
     """Print the catalogue of reasons."""

@@ -57,7 +57,8 @@ def problem_of(answer: httpx2.Response) -> dict[str, Any]:
     assert found["status"] == answer.status_code == fact.status, found
     assert found["category"] == fact.category
     assert found["retryable"] is fact.retryable
-    assert found["instance"] == answer.headers["x-correlation-id"]
+    replayed = answer.headers.get("idempotent-replayed") == "true"
+    assert replayed or found["instance"] == answer.headers["x-correlation-id"]
     assert TIME.fullmatch(found["timestamp"])
     assert found["detail"]
     assert not TELLTALE.search(found["detail"]), found

@@ -63,7 +63,10 @@ def test_reads_and_the_live_runner_go_on_during_a_rebuild(
     numbers = count()
     rebuilds = Thread(target=lambda: [rebuild(database, each, KEKS) for each in ALL])
     rebuilds.start()
+    reached = dict.fromkeys(BY_NAME, 0)
     while rebuilds.is_alive():
+        before, reached = reached, {name: checkpoint(database, name)[0] for name in BY_NAME}
+        assert all(before[name] <= reached[name] for name in BY_NAME), "never back"
         script.play([next(numbers)])
         history.write(database)
         assert len(contents(database, ACCOUNTS)["accounts"]) == len(script.accounts)

@@ -133,13 +133,16 @@ def test_a_row_the_database_refuses_stops_one_projection_and_no_other(
     with psycopg.connect(database) as connection:
         connection.execute("ALTER TABLE read.transfers ADD CHECK (amount <> 77)")
     script.play(range(0, 300, 5))
+    healthy = history.position
     history.transfer(script.accounts[0], script.accounts[1], amount=77)
     script.play(range(0, 300, 5))
     head = history.write(database)
     run()
     wait_for(database, head, *[each.name for each in ALL if each.name != "transfers"])
     wait_until(lambda: checkpoint(database, "transfers")[1] == "failed")
+    assert checkpoint(database, "transfers")[0] == healthy
     assert "CheckViolation" in (checkpoint(database, "transfers")[2] or "")
+    assert len(contents(database)["transfers"]) == 60
     assert all(",77," not in row for row in contents(database)["transfers"])
 
 

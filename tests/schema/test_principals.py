@@ -65,6 +65,7 @@ def test_a_user_and_their_session(people: str) -> None:
 @pytest.mark.parametrize(
     ("user_id", "session_id", "session_alive"),
     [(ALICE, ENDED, False), (ALICE, new_id(), None), (ALICE, BOBS, None), (BOB, BOBS, True)],
+    ids=["an ended session", "no session", "of somebody else", "of a suspended user"],
 )
 def test_what_does_not_live(
     people: str, user_id: str, session_id: str, *, session_alive: bool | None

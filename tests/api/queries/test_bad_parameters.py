@@ -94,6 +94,17 @@ def test_everything_that_is_wrong_is_told_at_once(desk: Desk) -> None:
     ]
 
 
+def test_ranges_are_told_with_the_rest(desk: Desk) -> None:
+    asked = {"amount_max": "1", "amount_min": "2", "date_to": "x", "date_from": "y", "sort": "z"}
+    problem = desk.get(desk.town.anna, PAYMENTS, **asked).json()
+    assert [(each["field"], each["reason"]) for each in problem["errors"]] == [
+        ("date_from", "invalid_datetime_format"),
+        ("date_to", "invalid_datetime_format"),
+        ("amount_min", "invalid_amount_range"),
+        ("sort", "invalid_sort_field"),
+    ]
+
+
 def test_bad_parameters_come_before_rights(desk: Desk) -> None:
     asked = {"account_id": desk.town.hers, "scope": "all", "status": "x"}
     assert desk.reason(desk.town.boris, TRANSACTIONS, **asked) == (400, "invalid_status")

@@ -48,7 +48,7 @@ FIXED: list[tuple[str, dict[str, str], Callable[[Row], bool]]] = [
 
 @pytest.mark.parametrize(("path", "asked", "meets"), FIXED)
 def test_a_word_narrows(
-    desk: Desk, path: str, asked: dict[str, str], meets: Callable[[Row], bool]
+    desk: Desk, path: str, asked: dict[str, Any], meets: Callable[[Row], bool]
 ) -> None:
     expected = [row for row in everything(desk, path) if meets(row)]
     assert expected

@@ -51,9 +51,9 @@ def ordered(rows: list[Row], sort: str) -> list[str]:
 
 def walk(desk: Desk, caller: str, path: str, limit: int, **asked: str) -> Iterator[list[Row]]:
     """Follow cursors to the end, checking what is told on the way."""
-    more: dict[str, str] = {}
+    more: dict[str, Any] = dict(asked)
     while True:
-        answer = desk.get(caller, path, limit=limit, **asked, **more).json()
+        answer = desk.get(caller, path, limit=limit, **more).json()
         told, rows = answer["metadata"]["pagination"], answer["data"]
         assert (told["type"], told["limit"]) == ("keyset", limit)
         yield rows
@@ -61,7 +61,7 @@ def walk(desk: Desk, caller: str, path: str, limit: int, **asked: str) -> Iterat
         if not told["has_more"]:
             return
         assert len(rows) == limit
-        more = {"cursor": told["next_cursor"]}
+        more["cursor"] = told["next_cursor"]
 
 
 @pytest.mark.parametrize(("path", "field"), EVERY_SORT)
@@ -137,7 +137,7 @@ def test_an_empty_list_has_no_pages(desk: Desk) -> None:
     ],
 )
 def test_numbers_that_are_none_are_forgiven(
-    desk: Desk, asked: dict[str, str], page: int, size: int
+    desk: Desk, asked: dict[str, Any], page: int, size: int
 ) -> None:
     told = desk.get(desk.town.anna, PAYMENTS, **asked).json()["metadata"]["pagination"]
     assert (told["page"], told["page_size"]) == (page, size)

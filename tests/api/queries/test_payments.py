@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from threading import Timer
 from typing import Any
 
-import psycopg
 import pytest
 
 from ledger.identity import derived_id

@@ -109,9 +109,7 @@ class Desk:
     def __init__(self, town: Town, served: Served) -> None:
         self.town, self.served = town, served
 
-    def get(
-        self, caller: str, path: str, headers: dict[str, str] | None = None, **query: Any
-    ) -> httpx2.Response:
+    def get(self, caller: str, path: str, headers: Any = None, **query: Any) -> httpx2.Response:
         """Ask as `caller`: an id, or `service:<scope>`."""
         known = caller.startswith("service:")
         token = caller if known else f"{self.town.role_of(caller)}:{caller}"
@@ -155,7 +153,7 @@ def opened(town: Town) -> Iterator[Desk]:
                 freshness = Freshness(
                     head=checkpoints.head, checkpoints=checkpoints, epoch=head.epoch, wait_ms=300
                 )
-                uses = {Reading: reading, Freshness: freshness}
+                uses: dict[type, Any] = {Reading: reading, Freshness: freshness}
                 app = create_app(ENDPOINTS, uses, authenticate=authenticate)
                 server = Server(server_config(app, "127.0.0.1", 0, Wire()))
                 ready.set_result(server)

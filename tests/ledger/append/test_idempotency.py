@@ -7,7 +7,8 @@ import pytest
 from ledger.append.ports import unpack
 from ledger.commands.asked import Asked, Outcome
 from ledger.errors import Reason, Refused
-from tests.builders import ANNA, AS_ANNA, AS_BORIS, HIS, identity, transfer
+from ledger.events.recorded import SYSTEM
+from tests.builders import ANNA, AS_ANNA, AS_BORIS, HERS, HIS, identity, transfer
 from tests.ledger.append.desk import all_told, keyed, opened, play
 from tests.ledger.append.desk import told as outcome_of
 
@@ -51,8 +52,8 @@ def test_the_same_key_of_another_caller_is_another_key() -> None:
     async def story() -> None:
         async with opened() as [desk]:
             await desk.ask(numbered(1), asked=keyed())
-            other = await desk.ask(numbered(2, source_account_id=HIS, destination_account_id=identity("hers")),
-                                   AS_BORIS, asked=keyed(scope="user:boris"))  # fmt: skip
+            back = numbered(2, source_account_id=HIS, destination_account_id=HERS)
+            other = await desk.ask(back, AS_BORIS, asked=keyed(scope="user:boris"))
             assert not other.replayed
 
     play(story)
@@ -193,8 +194,6 @@ def test_a_key_whose_answer_is_gone_is_told_as_used() -> None:
 
 def test_a_caller_without_a_person_is_given_no_replay() -> None:
     async def story() -> None:
-        from ledger.events.recorded import SYSTEM
-
         async with opened() as [desk]:
             asked = keyed(scope="system")
             first = await desk.ask(numbered(1), SYSTEM, asked=asked)

@@ -14,7 +14,6 @@ from ledger.events.account import (
 )
 from ledger.events.event import Event
 from ledger.events.payment import PaymentCompleted
-from ledger.events.posting import PostingBooked
 from ledger.identity import new_id
 from projections.log import Logged, decode_event
 from tests.projections.history import History, Step

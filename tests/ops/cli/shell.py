@@ -49,10 +49,7 @@ class Shell:
         os.environ.update(self.environment | changes)
         self.capsys.readouterr()
         try:
-            code = main(list(arguments)) or 0
-        except SystemExit as ended:
-            assert isinstance(ended.code, int)
-            code = ended.code
+            code = exit_code(list(arguments))
         finally:
             os.environ.clear()
             os.environ.update(kept)
@@ -77,6 +74,15 @@ class Shell:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+
+def exit_code(arguments: list[str]) -> int:
+    """Return what the operating system would be told."""
+    try:
+        returned: int | None = main(arguments)
+    except SystemExit as asked:
+        return asked.code if isinstance(asked.code, int) else 1
+    return returned or 0
 
 
 def ended(process: "subprocess.Popen[str]", asked: signal.Signals = signal.SIGTERM) -> Ran:

@@ -1,0 +1,109 @@
+"""HTTP: requests per second of one API process, with tokens, keys and policies, durable."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from ops.benches.deployment import HOST, Child, Deployment, free_port
+from ops.benches.figures import Figure, Goal, Result, figure
+from ops.benches.load import Answers, Plan
+from ops.benches.scale import Scale
+from ops.benches.serving import Served, load, serving
+from ops.benches.windows import Series, Told, Window, interleaved
+
+BARE = "floor: bare ASGI application"
+HEALTH, READING = "GET /api/health", "GET /api/accounts/{id}"
+TRANSFERS, BUSY = "POST /api/transfers", "POST /api/transfers, projections on the same cores"
+WARMING_SECONDS = 0.5
+NOTES = {
+    BARE: "same server, no routes, no log",
+    READING: "strong: as fresh as every acknowledged command",
+    TRANSFERS: "token, Idempotency-Key, policies; answer kept",
+}
+
+
+def measure_http(deployment: Deployment, scale: Scale, told: Told) -> Result:
+    """Measure the cheapest route, a query and a command, each from another process."""
+    told("starting the API")
+    with serving(deployment, "http", scale.crowd, scale.accounts_each) as served:
+        port = free_port()
+        with (
+            deployment.running(served.dsn, "ops", "project") as project,
+            deployment.running(served.dsn, "ops.benches.bare", str(port)) as bare,
+        ):
+            bare.wait_for(f"http://{HOST}:{port}/")
+            served.catch_up()
+            bench = Loads(served, scale, project)
+            bench.load("transferring", WARMING_SECONDS)
+            measured: dict[str, Callable[[], Awaitable[Window]]] = {
+                BARE: lambda: bench.bare(port, bare),
+                HEALTH: bench.health,
+                READING: bench.reading,
+                TRANSFERS: bench.transfers,
+                BUSY: bench.busy_transfers,
+            }
+            series = asyncio.run(interleaved(scale.rounds, measured, told))
+        return Result(figures(series), goals(series), (served.dsn,))
+
+
+class Loads:
+    """The loads that are put on the API process."""
+
+    def __init__(self, served: Served, scale: Scale, project: Child) -> None:
+        self.served, self.scale, self.project = served, scale, project
+
+    def load(self, script: str, seconds: float) -> Window:
+        """Let all clients follow `script`."""
+        api = self.served.api
+        before = api.cpu_seconds
+        answers = self.served.load(script, seconds, self.scale.crowd)
+        return window(answers, api.cpu_seconds - before)
+
+    async def bare(self, port: int, bare: Child) -> Window:
+        """Load the application that does nothing."""
+        clients, before = self.served.clients, bare.cpu_seconds
+        plan = Plan("health", port, self.scale.http_seconds, clients)
+        answers = load(self.served.deployment, self.served.dsn, plan)
+        return window(answers, bare.cpu_seconds - before)
+
+    async def health(self) -> Window:
+        """Load the cheapest route."""
+        return self.load("health", self.scale.http_seconds)
+
+    async def reading(self) -> Window:
+        """Load a query, with nothing left to wait for."""
+        self.served.catch_up()
+        return self.load("reading", self.scale.http_seconds)
+
+    async def transfers(self) -> Window:
+        """Load the main command while the projections stand still."""
+        self.project.measured.suspend()
+        try:
+            return self.load("transferring", self.scale.http_seconds)
+        finally:
+            self.project.measured.resume()
+
+    async def busy_transfers(self) -> Window:
+        """Load the main command while the projections follow."""
+        self.served.catch_up()
+        return self.load("transferring", self.scale.http_seconds)
+
+
+def window(answers: Answers, cpu_seconds: float) -> Window:
+    """Return what a load gave."""
+    latencies = [each for series in answers.latencies.values() for each in series]
+    return Window(len(latencies), answers.seconds, cpu_seconds, latencies)
+
+
+def figures(series: dict[str, Series]) -> tuple[Figure, ...]:
+    """Return a line for every load, compared with the server alone."""
+    found = []
+    for name, each in series.items():
+        ratios = {} if name == BARE else {"bare": each.ratio(series[BARE])}
+        note = NOTES.get(name, "")
+        found.append(figure("http", name, "requests", each, ratios=ratios, note=note))
+    return tuple(found)
+
+
+def goals(series: dict[str, Series]) -> tuple[Goal, ...]:
+    """Return what one API process should reach."""
+    return (Goal(what="transfers/s over HTTP", found=series[TRANSFERS].rate, least=2_850.0),)

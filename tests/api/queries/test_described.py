@@ -1,0 +1,73 @@
+"""Answers are what the OpenAPI document says they are, and parameters are described in it."""
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from api.openapi import document
+from tests.api.queries.town import ENDPOINTS, Desk
+
+DOCUMENT = document(ENDPOINTS, "1")
+
+
+def described(path: str) -> dict[str, Any]:
+    operation: dict[str, Any] = DOCUMENT["paths"][path]["get"]
+    return operation
+
+
+def targets(desk: Desk, path: str) -> list[str]:
+    """Return real addresses for a path of the document."""
+    town = desk.town
+    transaction = desk.data(town.anna, "/api/transactions")[0]["id"]
+    ids = {
+        "/api/accounts": [town.hers, town.savings, town.his],
+        "/api/payments": [town.pending, town.completed, town.failed, town.foreign],
+        "/api/transfers": town.transfers,
+        "/api/transactions": [transaction],
+    }
+    parent = path.partition("/{id}")[0]
+    return [path.replace("{id}", each) for each in ids.get(parent, [""])]
+
+
+@pytest.mark.parametrize("path", [endpoint.path for endpoint in ENDPOINTS])
+def test_answers_have_the_shape_that_is_promised(desk: Desk, path: str) -> None:
+    content = described(path)["responses"]["200"]["content"]["application/json"]["schema"]
+    components = {"components": DOCUMENT["components"]}
+    validator = jsonschema_rs.validator_for({**content, **components}, validate_formats=True)
+    for target in targets(desk, path):
+        more: list[dict[str, str]] = [{}]
+        if "scope" in parameters(path):
+            more = [{"scope": "all"}, {"scope": "all", "limit": "2"}]
+        for asked in more:
+            validator.validate(desk.get(desk.town.ada, target, **asked).json())
+
+
+def parameters(path: str) -> dict[str, Any]:
+    told = described(path)["parameters"]
+    return {each["name"]: each["schema"] for each in told if each.get("in") == "query"}
+
+
+def test_parameters_are_described_by_what_they_accept() -> None:
+    told = parameters("/api/payments")
+    assert told["status"]["enum"] == ["PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
+    assert told["account_id"] == {"type": "string", "format": "uuid"}
+    assert told["date_from"] == {"type": "string", "format": "date-time"}
+    assert told["sort"]["default"] == "inserted_at:desc"
+    assert "account_id" not in parameters("/api/accounts/{id}/transactions")
+    assert parameters("/api/accounts/{id}") == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "reasons"),
+    [
+        ("/api/accounts", ["invalid_status", "invalid_account_type", "invalid_currency_format"]),
+        ("/api/transactions", ["invalid_direction", "invalid_transaction_type", "invalid_cursor"]),
+        ("/api/payments", ["invalid_payment_type", "invalid_sort_field", "invalid_amount_range"]),
+        ("/api/payments/stats", ["invalid_uuid_format", "unknown_parameter"]),
+        ("/api/ledger/trial-balance", ["invalid_currency_format", "invalid_position"]),
+    ],
+)
+def test_reasons_for_refusing_parameters_are_described(path: str, reasons: list[str]) -> None:
+    refused = described(path)["responses"]["400"]["content"]["application/problem+json"]["schema"]
+    assert set(reasons) <= set(refused["allOf"][1]["properties"]["reason"]["enum"])
