@@ -205,11 +205,11 @@ read.money(balance - (held - lapsed) + credit_limit, currency) AS available,
 read.money(credit_limit, currency) AS credit_limit,
 coalesce(
     read.money(daily_limit, currency),
-    round((%(daily)s::json ->> account_type)::numeric, read.exponent(currency))::text
+    trunc((%(daily)s::json ->> account_type)::numeric, read.exponent(currency))::text
 ) AS daily_limit,
 coalesce(
     read.money(single_limit, currency),
-    round(%(single)s::numeric, read.exponent(currency))::text
+    trunc(%(single)s::numeric, read.exponent(currency))::text
 ) AS single_limit,
 daily_limit IS NOT NULL OR single_limit IS NOT NULL AS limits_overridden,
 last_four, bank_connection_id, external_account_id, last_sync_at, version, inserted_at, updated_at

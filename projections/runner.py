@@ -31,6 +31,7 @@ from schema.seals import KeyEncryptionKeys
 log = structlog.get_logger()
 
 ROWS_MAX = 20_000
+BATCH_TIMEOUT_MS = 60_000
 RECONNECT_SECONDS = 0.5
 ASK_SECONDS, RENEW_SECONDS = 0.25, 1.0
 UNAPPLICABLE = (Poisoned, Undecodable, *POISON)
@@ -86,8 +87,7 @@ class Runner:
 
     def follow(self) -> None:
         """Follow the log on one connection."""
-        with connect(self.dsn, "ledgerbank_read") as connection, Bell(self.dsn) as bell:
-            connection.execute(UNHURRIED)
+        with connected(self.dsn) as connection, Bell(self.dsn) as bell:
             leases = Leases(connection, self.holder, self.lease_seconds)
             self.drop(self.followers.values())
             while not self.stopping.is_set():
@@ -215,6 +215,13 @@ class Runner:
             leases.fail(lease, reason)
             log.error("projection.stopped", projection=lease.projection, error=reason)
         self.drop(group)
+
+
+def connected(dsn: str) -> psycopg.Connection:
+    """Open the connection that reads the log and writes read models."""
+    connection = connect(dsn, "ledgerbank_read", statement_timeout_ms=BATCH_TIMEOUT_MS)
+    connection.execute(UNHURRIED)
+    return connection
 
 
 UNHURRIED = "SET synchronous_commit = off"

@@ -21,7 +21,7 @@ from ledger.money import MINOR_MAX, decimal_text
 from tests.builders import ADA, ANNA, BORIS, human, identity, opening, registration, seal
 
 currencies = st.sampled_from(["JPY", "USD", "BHD", "CLF"])
-minors = st.integers(-MINOR_MAX - 1, MINOR_MAX)
+minors = st.integers(-MINOR_MAX, MINOR_MAX)
 
 OWNERS = {"a-usd": ANNA, "a-jpy": ANNA, "a-credit": ANNA, "b-usd": BORIS, "b-jpy": BORIS}
 ACCOUNTS = {name: identity(name) for name in OWNERS}

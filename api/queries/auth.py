@@ -8,17 +8,16 @@ from api.gate import Gate
 from api.reply import Reply
 from api.shapes import TokenValidity, User
 from ledger.errors import Reason, Refused
+from projections import users
 
 
 async def own_profile(call: Call) -> Reply:
     """Show the caller to themselves."""
     assert call.principal.id is not None, "the route is open to users only"
-    async with call.use(Gate).pool.connection() as connection:
-        found = await (await connection.execute(USER, (call.principal.id,))).fetchone()
+    found = await users.one(call.use(Gate).pool, call.principal.id)
     if found is None:
         raise Refused(Reason.USER_NOT_FOUND)
-    version, data = found
-    return Reply(data=data, version=version)
+    return Reply(data=found.data, version=found.version)
 
 
 async def validate(call: Call) -> Reply:
@@ -68,21 +67,3 @@ ENDPOINTS = (
         data=User,
     ),
 )
-USER = """
-SELECT version, json_build_object(
-    'id', id,
-    'email', email,
-    'full_name', full_name,
-    'status', status,
-    'role', role,
-    'active', status = 'ACTIVE',
-    'verified', verified,
-    'suspended', status = 'SUSPENDED',
-    'deleted', status = 'DELETED',
-    'last_login_at', last_login_at,
-    'version', version,
-    'inserted_at', inserted_at,
-    'updated_at', updated_at
-)
-FROM read.users WHERE id = %s
-"""

@@ -11,6 +11,7 @@ from api.envelope import now_text
 from api.reading import Reading, actor_of
 from ledger.money import parse_minor
 from ledger.policies import access
+from ledger.policies.duplicates import FINGERPRINT, duplicate_parts
 
 POLL_SECONDS = 0.02
 TRUTH = {True: b"true", False: b"false"}
@@ -81,7 +82,12 @@ async def settled_work(call: Call, facts: Facts) -> Work:
 async def work_on(call: Call, facts: Facts) -> Work:
     """Return the work on a payment as it is at this moment."""
     reading = call.use(Reading)
-    asked = {"id": facts.id, "key": fingerprint(reading, facts), "now": now_text()}
+    asked = {
+        "namespace": FINGERPRINT,
+        "key": fingerprint(reading, facts),
+        "id": facts.id,
+        "now": now_text(),
+    }
     async with reading.pool.connection() as connection:
         row: Any = await (await connection.execute(WORK, asked)).fetchone()
     return Work(*row)
@@ -90,14 +96,15 @@ async def work_on(call: Call, facts: Facts) -> Work:
 def fingerprint(reading: Reading, facts: Facts) -> str:
     """Return the key of the claim by which two payments are the same (ledger.md §6.5)."""
     amount = parse_minor(facts.amount, facts.currency)
-    text = (facts.description or "").strip()
-    return reading.digest(facts.user_id, amount, facts.currency, text, facts.direction)
+    return reading.digest(
+        *duplicate_parts(facts.user_id, amount, facts.currency, facts.description, facts.direction)
+    )
 
 
 WORK = b"""
 SELECT EXISTS (
     SELECT FROM log.claims
-    WHERE namespace = 'payment_fingerprint' AND key = %(key)s AND holder <> %(id)s
+    WHERE namespace = %(namespace)s AND key = %(key)s AND holder <> %(id)s
         AND (expires_at IS NULL OR expires_at > %(now)s)
 ), (
     SELECT to_json(shape) FROM (

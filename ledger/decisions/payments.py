@@ -17,8 +17,7 @@ from ledger.events.payment import (
 )
 from ledger.money import parse_positive
 from ledger.policies import access
-
-FINGERPRINT = "payment_fingerprint"
+from ledger.policies.duplicates import FINGERPRINT, duplicate_parts
 
 
 def create_payment(view: View, command: CreatePayment) -> str:
@@ -168,8 +167,10 @@ def refuse_duplicate(view: View, payment_id: str, terms: PaymentCreated) -> None
 
 def fingerprint(view: View, terms: PaymentCreated) -> str:
     """Return the keyed hash by which two payments are the same; account and type do not count."""
-    text = (view.reveal(terms.description) or "").strip()
-    return view.digest(terms.user_id, terms.amount, terms.currency, text, terms.direction)
+    text = view.reveal(terms.description)
+    return view.digest(
+        *duplicate_parts(terms.user_id, terms.amount, terms.currency, text, terms.direction)
+    )
 
 
 def fail_at_once(view: View, stream: str, trigger: str, refused: Refused) -> None:

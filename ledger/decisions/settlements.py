@@ -12,13 +12,14 @@ from ledger.aggregates.payment import (
 )
 from ledger.commands.account import CaptureHold, CreditAccount, ReleaseHold
 from ledger.commands.payment import CompletePayment, FailPayment
-from ledger.decisions.payments import FINGERPRINT, fingerprint
+from ledger.decisions.payments import fingerprint
 from ledger.decisions.view import Claim, View
 from ledger.entries import Entry
 from ledger.errors import Reason, Refused
 from ledger.events.payment import PaymentCompleted, PaymentCreated, PaymentFailed
 from ledger.events.posting import PostingBooked
 from ledger.identity import numbered_id
+from ledger.policies.duplicates import FINGERPRINT
 from ledger.times import later
 
 

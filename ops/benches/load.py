@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.parser = httptools.HttpResponseParser(self)
         self.body: list[bytes] = []
-        self.asked_at = 0.0
+        self.asked_at, self.leaving = 0.0, False
         self.asking = next(script)
 
     @override
@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        if time.perf_counter() < self.end and self.answers.wrong is None:
+        if not self.leaving and self.answers.wrong is None:
             self.answers.wrong = f"the connection was lost: {exc!r}"
         if not self.closed.done():
             self.closed.set_result(None)
@@ -85,18 +85,24 @@ class Connection(asyncio.Protocol):
             self.fail(f"{status} {body.decode(errors='replace')}")
             return
         try:
-            self.asking = self.script.send(body)
+            answered, self.asking = self.asking, self.script.send(body)
         except Unexpected as told:
             self.fail(str(told))
             return
-        if now < self.end and self.answers.wrong is None:
-            self.ask()
+        over = now >= self.end and answered.stops
+        if over or self.answers.wrong is not None:
+            self.leave()
         else:
-            self.transport.close()
+            self.ask()
 
     def fail(self, wrong: str) -> None:
         """Note what is wrong and stop."""
         self.answers.wrong = self.answers.wrong or wrong
+        self.leave()
+
+    def leave(self) -> None:
+        """Close the connection; nothing is open on it."""
+        self.leaving = True
         self.transport.close()
 
 

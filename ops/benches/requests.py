@@ -21,10 +21,14 @@ class Client(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """One request; the time its answer takes counts under `series`, or not at all."""
+    """One request; the time its answer takes counts under `series`, or not at all.
+
+    `stops`: it may be the last one, when time is up.
+    """
 
     request: bytes
     series: str | None
+    stops: bool = True
 
 
 Script: TypeAlias = Generator[Ask, bytes, None]
@@ -62,11 +66,11 @@ def freshness(client: Client) -> Script:
     """
     source, destination = client.accounts[:2]
     question = get(f"/api/accounts/{source}", client)
-    balance = balance_in((yield Ask(question, None)))
+    balance = balance_in((yield Ask(question, None, stops=False)))
     while True:
-        yield Ask(transfer(client, source, destination), None)
+        yield Ask(transfer(client, source, destination), None, stops=False)
         balance -= 1
-        answer = yield Ask(question, "fresh")
+        answer = yield Ask(question, "fresh", stops=False)
         if balance_in(answer) != balance:
             raise Unexpected(f"the balance should be {balance}: {answer.decode()}")
         yield Ask(question, "calm")

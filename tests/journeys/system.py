@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class System(msgspec.Struct, frozen=True):
         return None
 
     def running(self, name: str) -> psutil.Process:
-        return eventually(lambda: self.process(name), f"{name} runs")
+        found: psutil.Process = eventually(lambda: self.process(name), f"{name} runs")
+        return found
 
     def kill(self, name: str) -> int:
         """End a process at once, without a word; return its id."""
@@ -86,7 +88,7 @@ class System(msgspec.Struct, frozen=True):
 
     def until_ready(self) -> None:
         for url in self.urls:
-            eventually(lambda url=url: ready(url), f"{url} is ready", self.said)
+            eventually(partial(ready, url), f"{url} is ready", self.said)
 
     def said(self) -> str:
         """Return the end of what the processes wrote, each line cut short."""

@@ -7,10 +7,11 @@ from collections import Counter
 from decimal import Decimal
 
 import httpx2
+import msgspec
 import pytest
 
 from ledger.identity import new_id
-from tests.journeys.people import Person, Town, payment_body
+from tests.journeys.people import Door, Person, Town, payment_body
 from tests.journeys.system import System, eventually
 from tests.journeys.wire import problem_of, reason_of
 
@@ -36,9 +37,12 @@ def test_a_story_keeps_its_id_down_to_its_events(
 
 
 @pytest.mark.parametrize("sent", [None, "", "two words", "x" * 129, "a/b"])
-def test_a_story_without_a_proper_id_gets_one(customer: Person, sent: str | None) -> None:
-    headers = {} if sent is None else {"x_correlation_id": sent}
-    answer = customer.ask("GET", "/api/profile", **headers)
+def test_a_story_without_a_proper_id_gets_one(
+    door: Door, customer: Person, sent: str | None
+) -> None:
+    ask = customer.asks("GET", "/api/profile")
+    headers = {} if sent is None else {"x-correlation-id": sent}
+    answer = door.send(msgspec.structs.replace(ask, headers=ask.headers | headers))
     assert re.fullmatch(r"req_[0-9a-f]{32}", answer.headers["x-correlation-id"])
 
 
@@ -71,8 +75,12 @@ def test_money_is_a_plain_decimal_string(
     account = town.account(customer)
     body = payment_body(account) | {"amount": amount}
     assert reason_of(customer.ask("POST", "/api/payments", body)) == reason
-    moved = {"source_account_id": account, "destination_account_id": town.account(customer, None)}
-    moved |= {"amount": amount, "description": "moved"}
+    moved = {
+        "source_account_id": account,
+        "destination_account_id": town.account(customer, None),
+        "amount": amount,
+        "description": "moved",
+    }
     assert reason_of(customer.ask("POST", "/api/transfers", moved)) == reason
 
 

@@ -20,7 +20,6 @@ from tests.journeys.system import System
 from tests.journeys.wire import SECURITY, problem_of, reason_of
 
 MEBIBYTE = 1_048_576
-JSON_TYPE = {"content-type": "application/json"}
 
 
 def test_every_stage_refuses_in_the_same_shape(door: Door, town: Town, customer: Person) -> None:
@@ -35,13 +34,11 @@ def test_every_stage_refuses_in_the_same_shape(door: Door, town: Town, customer:
         "request_headers_too_large": Ask(
             method="GET", path="/api/problems", headers={"x-much": "x" * 8_193}
         ),
-        "request_body_too_large": customer.asks(
-            "POST", "/api/transfers", b" " * (MEBIBYTE + 1), **JSON_TYPE
-        ),
+        "request_body_too_large": customer.asks("POST", "/api/transfers", b" " * (MEBIBYTE + 1)),
         "unsupported_media_type": customer.asks(
             "POST", "/api/transfers", b"amount=1", content_type="text/plain"
         ),
-        "invalid_json": customer.asks("POST", "/api/transfers", b'{"amount":', **JSON_TYPE),
+        "invalid_json": customer.asks("POST", "/api/transfers", b'{"amount":'),
         "negative_amount": customer.asks("POST", "/api/payments", payment_body(account, "-1")),
         "invalid_token": Ask(
             method="GET", path="/api/profile", headers={"authorization": "Bearer none"}
@@ -164,7 +161,7 @@ def nested(levels: int) -> bytes:
     ],
 )
 def test_a_body_is_one_proper_object(customer: Person, body: bytes) -> None:
-    answer = customer.ask("POST", "/api/transfers", body, **JSON_TYPE)
+    answer = customer.ask("POST", "/api/transfers", body)
     assert reason_of(answer) == "invalid_json"
 
 
@@ -190,7 +187,7 @@ def test_unknown_fields_are_named(town: Town, customer: Person) -> None:
 
 ODD_TEXTS = st.sampled_from([
     "", " ", "\0", "a\0b", "0x10", "null", "true", "NaN", "-0", "1e400", "../../etc", "%s%n",
-    "' OR 1=1 --", "𝔘𝔫𝔦", "\u202eevil", "CREDIT", "DEBIT", "USD", "10.00", "99999999999999.99",
+    "' OR 1=1 --", "\U0001d518", "\u202eevil", "CREDIT", "DEBIT", "USD", "10.00", "99999999999999.99",
     "2026-02-30T00:00:00Z", "9999-12-31T23:59:59.999999Z", "0000-01-01T00:00:00+99:99",
 ])  # fmt: skip
 TEXTS = st.one_of(ODD_TEXTS, st.text(max_size=60), st.uuids().map(str))

@@ -93,7 +93,7 @@ def test_what_leaves_the_64_bit_range_exceeds_every_limit(text: str) -> None:
 
 @given(minors, currencies)
 @example(MINOR_MAX, "JPY")
-@example(-MINOR_MAX - 1, "BHD")
+@example(-MINOR_MAX, "CLF")
 def test_what_is_printed_is_read_back(minor: int, currency: str) -> None:
     text = decimal_text(minor, currency)
     whole = text.removeprefix("-").partition(".")[0]

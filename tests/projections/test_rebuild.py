@@ -10,7 +10,7 @@ from ledger.errors import Reason, Refused
 from projections.accounts import PROJECTOR as ACCOUNTS
 from projections.catalogue import ALL, BY_NAME
 from projections.projector import Projector
-from projections.rebuild import LOCK, TRY_LOCK, Differs, rebuild, roll_back, verify
+from projections.rebuild import LOCK, TRY_LOCK, Differs, copying, rebuild, roll_back, verify
 from schema.postgres import connect
 from tests.projections.conftest import Run, checkpoint, contents, followed, wait_for
 from tests.projections.history import KEKS, History
@@ -75,6 +75,21 @@ def test_reads_and_the_live_runner_go_on_during_a_rebuild(
     wait_for(database, history.write(database))
     for each in ALL:
         assert verify(database, each, KEKS).compared
+
+
+def test_a_copy_that_is_behind_catches_up_before_it_takes_over(
+    database: str, settled: Script
+) -> None:
+    with copying(database, ACCOUNTS, KEKS, None) as copy:
+        assert copy.follow_live()
+        settled.play(range(20))
+        head = settled.history.write(database)
+        with followed(database):
+            wait_for(database, head)
+        live = contents(database, ACCOUNTS)
+        copy.take_place()
+    assert checkpoint(database, "accounts") == (head, "running", None)
+    assert live == contents(database, ACCOUNTS)
 
 
 def test_a_tampered_row_is_found_and_nothing_is_swapped(database: str, settled: Script) -> None:

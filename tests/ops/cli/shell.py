@@ -75,6 +75,12 @@ class Shell:
                 process.kill()
             process.communicate()
 
+    def alone(self, *arguments: str, **changes: str) -> Ran:
+        """Run a verb to its end in a process of its own."""
+        with self.running(*arguments, **changes) as process:
+            out, err = process.communicate(timeout=2 * WAIT_SECONDS)
+        return Ran(process.returncode, out, err)
+
 
 def exit_code(arguments: list[str]) -> int:
     """Return what the operating system would be told."""
