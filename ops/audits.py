@@ -106,7 +106,7 @@ class Audit:
         if logged.position != before + 1:
             self.find("I-13", f"positions jump from {before} to {logged.position}")
         version = self.versions.get(logged.stream_id, 0)
-        if logged.version < version:
+        if logged.version != version + 1:
             says = f"{logged.stream_id} jumps from version {version} to {logged.version}"
             self.find("I-13", says)
         self.versions[logged.stream_id] = logged.version

@@ -45,7 +45,7 @@ class Guide:
         method, _, path = request.partition(" ")
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         reply = self.client.request(method, path, json=body, headers=named)
-        answer = Answer(reply.status_code, reply.headers, reply.json())
+        answer = Answer(reply.status_code, reply.headers, content(reply))
         shown = self.short(answer.body)
         self.output.say(f"  {who:<8} {request} {self.short(body) if body else ''}".rstrip())
         self.output.say(f"  {'':<8} {answer.status} {shown}")
@@ -68,10 +68,19 @@ class Guide:
         """Print the result; fail when something was wrong."""
         wrong = [step for step in self.steps if not step["holds"]]
         told = {"steps": len(self.steps), "wrong": wrong}
+        self.client.close()
         verdict = "everything is as it should be" if not wrong else "something is wrong"
         self.output.tell(told, "", f"{len(self.steps)} checks: {verdict}")
         if wrong:
             raise CheckFailed
+
+
+def content(reply: httpx2.Response) -> Any:
+    """Return the document of a reply, or its beginning when it is none."""
+    try:
+        return reply.json()
+    except ValueError:
+        return {"not": "JSON", "begins": reply.text[:SHOWN_CHARACTERS]}
 
 
 def discreet(value: Any) -> Any:

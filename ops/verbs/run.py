@@ -1,6 +1,5 @@
 """Verbs that run one process: the HTTP server, the projections, the workers."""
 
-import asyncio
 import signal
 import socket
 import sys
@@ -9,6 +8,7 @@ from threading import Event
 from types import FrameType
 
 import click
+import uvloop
 from uvicorn import Server
 
 from ops import telemetry
@@ -38,12 +38,16 @@ def serve(
     if processes > 1:
         keep_running("api", processes, own("serve", "--shared-port", *flags(host, port)))
         return
+    on_signal(sys.exit)
     with ready_database(settings) as dsn:
-        asyncio.run(serve_until_told(settings, dsn, shared_port=shared_port))
+        uvloop.run(serve_until_told(settings, dsn, shared_port=shared_port))
 
 
 async def serve_until_told(settings: Settings, dsn: str, *, shared_port: bool) -> None:
-    """Serve until a signal asks to stop; running requests are finished first."""
+    """Serve until a signal asks to stop; running requests are finished first.
+
+    The server raises the signal again when it is done, and only then are the books closed.
+    """
     core = settings.core
     async with open_app(settings, dsn, core.redis_url) as app:
         server = Server(server_config(app, core.host, core.port, wire_of(settings)))

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from ops.demo import ADMIN, AUDITOR, SUPPORT
 from ops.embedded.postgres import Place as PostgresPlace
-from tests.journeys.people import Door, Person, Town
+from tests.journeys.people import PASSWORD, Door, Person, Town
 from tests.journeys.system import System, deployed, ledgerbank
 
 DATABASE = "journeys"
@@ -61,8 +61,14 @@ def door(system: System) -> Iterator[Door]:
 
 
 @pytest.fixture(scope="session")
-def town(door: Door) -> Town:
-    return Town(door, ADMIN, SUPPORT, AUDITOR)
+def town(system: System, door: Door) -> Iterator[Town]:
+    """Let staff sign in; when everybody is done, the books hold and the log kept its secrets."""
+    yield Town(door, ADMIN, SUPPORT, AUDITOR)
+    checked = system.ledgerbank("ledger", "check")
+    assert checked.code == 0, checked
+    written = system.log.read_text(errors="replace")
+    for secret in (PASSWORD, ADMIN.password, AUDITOR.password, "Bearer ey"):
+        assert secret not in written
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Clients of a running deployment: who they are, what they ask, and asking all at once."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 
 from ledger.identity import new_id
 from ops.demo import Person as DemoPerson
-from tests.journeys.wire import seemly
+from tests.journeys.wire import reason_of, seemly
 
 PASSWORD = "correct horse battery staple"
 NUMBERS = count(1)
@@ -35,6 +36,11 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         return asked | {"content": body, "headers": headers}
 
 
+def is_behind(answer: httpx2.Response) -> bool:
+    """Say whether the read models had not come far enough when the answer was due."""
+    return answer.status_code == 503 and reason_of(answer) == "projection_lagging"
+
+
 def headers_of(named: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-").lower(): value for name, value in named.items()}
 
@@ -51,6 +57,15 @@ class Door:
             client.close()
 
     def send(self, ask: Ask, server: int = 0) -> httpx2.Response:
+        """Send a request; one that reads is sent again until the read models can answer it."""
+        if ask.method != "GET" or "ledger-position" in ask.headers:
+            return self.send_once(ask, server)
+        answer: httpx2.Response
+        while is_behind(answer := self.send_once(ask, server)):
+            time.sleep(float(answer.headers["retry-after"]))
+        return answer
+
+    def send_once(self, ask: Ask, server: int) -> httpx2.Response:
         return seemly(self.clients[server].request(**ask.content()))
 
     def ask(

@@ -59,6 +59,8 @@ def started(folder: Path, port: int) -> Iterator[Started]:
     try:
         running.until_up()
         yield running
+        if running.process.poll() is not None:
+            return
         family = running.family()
         assert len(family) >= 5, family
         running.process.send_signal(signal.SIGINT)
@@ -129,9 +131,28 @@ def test_up_serves_every_route_and_stops_without_a_trace(folder: Path) -> None:
         assert ready(running.url)
         moved = move_something(running.url)
     with started(folder, port) as running:
-        door = Door([running.url])
+        assert status_of(running.url, moved) == "COMPLETED"
+        kill_the_whole_house(running)
+    with started(folder, port) as running:
+        assert status_of(running.url, moved) == "COMPLETED"
+
+
+def kill_the_whole_house(running: Started) -> None:
+    """Kill the parent of all; its children end with it."""
+    family = running.family()
+    running.process.kill()
+    running.process.wait()
+    _, alive = psutil.wait_procs(family, timeout=DEADLINE_SECONDS)
+    assert alive == []
+
+
+def status_of(url: str, payment: str) -> str:
+    """Return what has become of a payment of Alice's."""
+    door = Door([url])
+    try:
         alice = Person(door, ALICE.email, ALICE.password)
-        assert alice.get(f"/api/payments/{moved}")["status"] == "COMPLETED"
+        return str(alice.get(f"/api/payments/{payment}")["status"])
+    finally:
         door.close()
 
 

@@ -85,6 +85,12 @@ async def told(outcome: Awaitable[Outcome]) -> Outcome | Reason:
         return refused.reason
 
 
+async def turns(count: int) -> None:
+    """Let everybody else go on for so many turns of the loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def all_told(outcomes: Iterable[Awaitable[Outcome]]) -> list[Outcome | Reason]:
     return [await told(outcome) for outcome in outcomes]
 

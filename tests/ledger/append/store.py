@@ -34,10 +34,14 @@ class FakeStore:
         self.unwritable: set[str] = set()
         self.fetched: list[set[str]] = []
 
-    async def pause(self) -> None:
+    async def on_the_way(self) -> None:
         """Let others go on for a moment: the network."""
         for _ in range(next(self.pauses, 1) if self.pauses else 1):
             await asyncio.sleep(0)
+
+    async def pause(self) -> None:
+        """Go to the database, if it can be reached."""
+        await self.on_the_way()
         if self.down:
             raise Unavailable
 
@@ -65,7 +69,7 @@ class FakeStore:
         self.fault(BEFORE)
         async with self.database.lock:
             self.database.append(staged.before, staged.decided)
-        await self.pause()
+        await self.on_the_way()
         self.fault(AFTER)
 
     @asynccontextmanager

@@ -1,6 +1,6 @@
 """The appender: batches, back-pressure, and outcomes that are told after the commit."""
 
-import asyncio
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -34,7 +34,7 @@ from tests.builders import (
     transfer,
     wish,
 )
-from tests.ledger.append.desk import Desk, all_told, opened, play
+from tests.ledger.append.desk import Desk, all_told, opened, play, turns
 
 
 def numbered(number: int, amount: str = "1.00", **fields: Any) -> MakeTransfer:
@@ -145,8 +145,9 @@ def test_while_one_batch_is_committed_the_next_is_decided_on_top_of_it() -> None
     async def story() -> None:
         async with opened() as [desk]:
             await desk.ask(numbered(0))
+            desk.store.pauses = repeat(20)
             first = desk.submit(numbered(1, "600.00"))
-            await asyncio.sleep(0)
+            await turns(5)
             second = desk.submit(numbered(2, "399.00"))
             third = desk.submit(numbered(3, "0.01"))
             told = await all_told([first, second, third])
@@ -191,9 +192,11 @@ def test_commands_whose_streams_are_being_fetched_count_as_waiting(
     async def story() -> None:
         async with opened() as [desk]:
             await desk.ask(numbered(0))
+            desk.store.pauses = repeat(50)
             for number in range(queue.WAITING_MAX):
                 desk.submit(numbered(number, source_account_id=identity(f"cold {number}")))
-            await asyncio.sleep(0)
+            await turns(5)
+            assert not desk.appender.queue.waiting
             with pytest.raises(Refused):
                 desk.submit(numbered(-1))
 

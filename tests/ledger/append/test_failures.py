@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ledger.append.ports import Unavailable
 from ledger.commands.asked import Outcome
 from ledger.commands.transfer import MakeTransfer
 from ledger.decisions.routing import DECISIONS
@@ -91,5 +92,27 @@ def test_a_caller_who_does_not_wait_any_more_is_served_all_the_same() -> None:
             asked.cancel()
             assert isinstance(await desk.ask(numbered(1)), Outcome)
             assert desk.database.state(f"account-{HIS}").balance == 1_100
+
+    play(story)
+
+
+def test_a_database_that_goes_while_one_stream_cannot_be_read_costs_only_time() -> None:
+    async def story() -> None:
+        cold, poisoned = identity("cold"), identity("poisoned")
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            desk.store.poisoned.add(f"account-{poisoned}")
+            fetch = desk.store.fetch
+            answers = iter([ValueError("poison"), Unavailable(), Unavailable()])
+
+            async def shaky(keys: Any) -> Any:
+                failure = next(answers, None)
+                if failure is not None:
+                    raise failure
+                return await fetch(keys)
+
+            desk.store.fetch = shaky  # type: ignore[method-assign]  # for three readings
+            asked = [desk.submit(numbered(n, source_account_id=cold)) for n in (1, 2)]
+            assert await all_told(asked) == [Reason.ACCOUNT_NOT_FOUND] * 2
 
     play(story)

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from ledger.append import loading
+from ledger.append.attempt import Submission
 from ledger.append.ports import unpack
 from ledger.commands.asked import Asked, Outcome
 from ledger.errors import Reason, Refused
-from ledger.events.recorded import SYSTEM
-from tests.builders import ANNA, AS_ANNA, AS_BORIS, HERS, HIS, identity, transfer
-from tests.ledger.append.desk import all_told, keyed, opened, play
+from ledger.events.recorded import ANONYMOUS, SYSTEM
+from tests.builders import ANNA, AS_ANNA, AS_BORIS, HERS, HIS, identity, registration, transfer
+from tests.ledger.append.desk import Desk, all_told, keyed, opened, play, submission
 from tests.ledger.append.desk import told as outcome_of
 
 
@@ -215,3 +218,42 @@ def test_the_events_of_a_keyed_command_know_a_hash_of_the_key() -> None:
             assert desk.database.log[-1].envelope.metadata.idempotency_key_hash is None
 
     play(story)
+
+
+def test_the_oldest_answers_leave_memory_and_stay_in_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loading, "EARLIER_MAX", 1)
+
+    async def story() -> None:
+        async with opened() as [desk]:
+            first = await desk.ask(numbered(1), asked=keyed("key-1"))
+            await desk.ask(numbered(2), asked=keyed("key-2"))
+            assert len(desk.appender.loading.earlier) == 1
+            again = await desk.ask(numbered(3), asked=keyed("key-1"))
+            assert again.answer == first.answer
+            assert desk.database.state(f"account-{HIS}").balance == 200
+
+    play(story)
+
+
+@pytest.mark.parametrize("keyed_by_key", [True, False])
+def test_a_newcomers_key_is_written_with_what_is_sealed_under_it(*, keyed_by_key: bool) -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            asked = keyed(scope="address:1.2.3.4") if keyed_by_key else Asked()
+            joined = await outcome_of(desk.appender.submit(newcomer(desk, "new", asked)))
+            assert isinstance(joined, Outcome)
+            other = keyed("key-2", scope="address:1.2.3.4") if keyed_by_key else Asked()
+            no = await outcome_of(desk.appender.submit(newcomer(desk, "newer", other)))
+            assert no is Reason.EMAIL_ALREADY_EXISTS
+            keys = {key for table, key in desk.database.rows if table == "data_keys"}
+            assert keys == {"key of new"} | ({"key of newer"} if keyed_by_key else set())
+
+    play(story)
+
+
+def newcomer(desk: Desk, name: str, asked: Asked) -> Submission:
+    born = desk.vault.create(name, f"key of {name}")
+    plain = submission(registration(name, data_key_id=born.key), ANONYMOUS, asked)
+    return msgspec.structs.replace(plain, born=born, answer_subject=name)

@@ -1,15 +1,16 @@
 """Lost answers and lost databases: every command counts once, and its asker is told right."""
 
-import asyncio
+from itertools import repeat
 from typing import Any
 
 import pytest
 
 from ledger.append import appender
+from ledger.append.ports import Unavailable
 from ledger.commands.asked import Outcome
 from ledger.errors import Reason
 from tests.builders import HERS, HIS, identity, transfer
-from tests.ledger.append.desk import Desk, all_told, keyed, opened, play
+from tests.ledger.append.desk import Desk, all_told, keyed, opened, play, turns
 from tests.ledger.append.store import AFTER, BEFORE, DOWN
 
 
@@ -85,9 +86,12 @@ def test_what_was_decided_on_top_of_a_lost_batch_is_decided_again_in_order() -> 
         async with opened() as [desk]:
             await desk.ask(numbered(0))
             desk.store.faults.append(BEFORE)
+            desk.store.pauses = repeat(20)
             first = desk.submit(numbered(1, "600.00"))
-            await asyncio.sleep(0)
+            await turns(5)
             second = desk.submit(numbered(2, "600.00"))
+            await turns(5)
+            assert desk.appender.next is not None
             told = await all_told([first, second])
             assert isinstance(told[0], Outcome)
             assert told[1] is Reason.INSUFFICIENT_FUNDS
@@ -108,9 +112,8 @@ def test_an_outcome_that_stays_unknown_is_told_as_such_and_resolved_by_asking_ag
             asked = desk.submit(numbered(1), asked=keyed())
             assert (await all_told([asked]))[0] is Reason.SERVICE_UNAVAILABLE
             desk.store.down = False
-            desk.store.faults.clear()
             outcome = await desk.ask(numbered(2), asked=keyed())
-            assert isinstance(outcome, Outcome)
+            assert outcome.replayed
             assert booked(desk) == 2
 
     play(story)
@@ -181,5 +184,56 @@ def test_a_failure_after_the_commit_books_nothing_twice() -> None:
             assert all(isinstance(each, Outcome) for each in told)
             assert booked(desk) == 4
             assert desk.database.state(f"account-{HIS}").balance == 400
+
+    play(story)
+
+
+def test_a_database_out_of_reach_under_the_lock_is_told_and_nothing_was_written() -> None:
+    async def story() -> None:
+        async with opened() as [desk]:
+            await desk.ask(numbered(0))
+            desk.appender.meet_others()
+            desk.store.faults.append(DOWN)
+            assert await desk.ask(numbered(1)) is Reason.SERVICE_UNAVAILABLE
+            assert booked(desk) == 1
+
+    play(story)
+
+
+def test_a_database_that_goes_while_a_collision_is_looked_at_is_told() -> None:
+    async def story() -> None:
+        async with opened(desks=2) as [here, there]:
+            await here.ask(numbered(1))
+            await there.ask(numbered(0))
+
+            async def gone(names: Any) -> Any:  # noqa: ARG001  # the port calls it so
+                raise Unavailable
+
+            there.store.find = gone  # type: ignore[method-assign]  # from now on
+            assert await there.ask(numbered(1)) is Reason.SERVICE_UNAVAILABLE
+
+    play(story)
+
+
+def test_a_failure_while_a_collision_is_looked_at_meets_only_its_own_caller() -> None:
+    async def story() -> None:
+        async with opened(desks=2) as [here, there]:
+            await here.ask(numbered(1))
+            await there.ask(numbered(0))
+            there.store.poisoned.add(f"transfer-{identity('transfer 1')}")
+            asked = [there.submit(numbered(1)), there.submit(numbered(2))]
+            with pytest.raises(ValueError, match="nobody can read"):
+                await asked[0]
+            assert isinstance((await all_told(asked[1:]))[0], Outcome)
+
+    play(story)
+
+
+def test_what_cannot_be_gathered_under_the_lock_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appender, "LOOKUPS_MAX", 1)
+
+    async def story() -> None:
+        async with opened() as [desk]:
+            assert await desk.ask(numbered(0)) is Reason.SERVICE_UNAVAILABLE
 
     play(story)

@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 from ledger.commands.asked import Outcome
-from ledger.decisions.payments import FINGERPRINT
 from ledger.decisions.view import ABSENT, Claim, claim_key
 from ledger.errors import Reason
+from ledger.policies.duplicates import FINGERPRINT
 from tests.builders import (
     ANNA,
     HERS,

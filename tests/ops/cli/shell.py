@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 
 from ops.cli import main
 
 ROOT = Path(__file__).parents[3]
 NOWHERE = "postgresql://nobody:hush-hush@127.0.0.1:1/nothing"
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -37,6 +38,21 @@ class Ran(msgspec.Struct, frozen=True):
         return self.out.splitlines()
 
 
+@contextmanager
+def unchanged() -> Iterator[None]:
+    """Put back what a verb sets for its process: environment, signals and log."""
+    environment, log = dict(os.environ), structlog.get_config()
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        structlog.configure(**log)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 class Shell:
     """Runs verbs with an environment of its own."""
 
@@ -45,14 +61,10 @@ class Shell:
 
     def __call__(self, *arguments: str, **changes: str) -> Ran:
         """Run a verb in this process; `changes` are settings for this once."""
-        kept = dict(os.environ)
-        os.environ.update(self.environment | changes)
         self.capsys.readouterr()
-        try:
+        with unchanged():
+            os.environ.update(self.environment | changes)
             code = exit_code(list(arguments))
-        finally:
-            os.environ.clear()
-            os.environ.update(kept)
         said = self.capsys.readouterr()
         return Ran(code, said.out, said.err)
 
