@@ -37,6 +37,18 @@ def utc_now() -> str:
     return utc_text(datetime.now(UTC))
 
 
+def steady(clock: Callable[[], str]) -> Callable[[], str]:
+    """Return `clock`, except that it stands still while the machine's own is set back."""
+    latest = ""
+
+    def tell() -> str:
+        nonlocal latest
+        latest = max(latest, clock())
+        return latest
+
+    return tell
+
+
 class Standing(msgspec.Struct, frozen=True):
     """What memory knows of a user and a session; the append judges both again."""
 
@@ -60,7 +72,7 @@ class Ledger(Application[str]):
         super().__init__(env)
         self.store, self.vault, self.rules = store, vault, rules
         self.memory = Memory(vault, MEMORY_MAX)
-        self.appender = Appender(store, vault, rules, self.memory, clock)
+        self.appender = Appender(store, vault, rules, self.memory, steady(clock))
         self.snapshotting = Snapshotting(store)
         self.appender.changed = self.snapshotting.note
         self.tasks: list[asyncio.Task[None]] = []

@@ -1,6 +1,7 @@
 """Logs: one event name with key-values, as a JSON line for machines or as text for people."""
 
 import sys
+from functools import cache
 from typing import Any, TextIO
 
 import msgspec
@@ -54,8 +55,14 @@ def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return {name: masked(name, value) for name, value in event.items()}
 
 
+@cache
+def secret(name: str) -> bool:
+    """Say whether a field's name says that its value is secret; names are few."""
+    return any(word in name.lower() for word in SECRET_WORDS)
+
+
 def masked(name: str, value: Any) -> Any:
-    if any(word in name.lower() for word in SECRET_WORDS):
+    if secret(name):
         return STARS
     if isinstance(value, dict):
         return {str(inner): masked(str(inner), content) for inner, content in value.items()}

@@ -19,4 +19,4 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 QUICK = Scale(rounds=2, append_seconds=0.4, http_seconds=0.6, log_events=25_000, log_rounds=1)
-FULL = Scale(rounds=7, append_seconds=2.0, http_seconds=3.0, log_events=400_000, log_rounds=3)
+FULL = Scale(rounds=5, append_seconds=2.0, http_seconds=2.0, log_events=300_000, log_rounds=2)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from secrets import token_hex
 
 import msgspec
 
@@ -31,10 +32,9 @@ class Owner(msgspec.Struct, frozen=True):
 
     @property
     def context(self) -> Context:
-        """Return who asks when this person does."""
-        return Context(
-            actor=Actor(type="user", id=self.user_id, role="user"), correlation_id="bench"
-        )
+        """Return who asks when this person does, in a story of its own."""
+        actor = Actor(type="user", id=self.user_id, role="user")
+        return Context(actor=actor, correlation_id=f"req_{token_hex(16)}")
 
 
 class Town:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tests.journeys.house import NAME
 DEADLINE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LINE_SHOWN_MAX = 3_000
+PORTS, PORTS_PER_PROCESS = range(20_000, 32_000), 8
 APIS = ("api-1", "api-2")
 NAMES = (*APIS, "projections", "worker-1", "worker-2")
 
@@ -92,6 +93,8 @@ class System(msgspec.Struct, frozen=True):
 
     def said(self) -> str:
         """Return the end of what the processes wrote, each line cut short."""
+        if not self.log.exists():
+            return ""
         lines = self.log.read_text(errors="replace").splitlines()
         told = [line for line in lines if '"level":"info"' not in line]
         return "\n".join(line[:LINE_SHOWN_MAX] for line in told[-20:])
@@ -138,27 +141,39 @@ def ledgerbank(environment: dict[str, str], *arguments: str) -> Told:
     return Told(done.returncode, done.stdout, done.stderr)
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on at this moment."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [listener.getsockname()[1] for listener in sockets]
+def ports() -> Iterator[int]:
+    """Yield free ports that no other test process takes.
+
+    They lie below those that the system gives to clients, so that they stay free while a server
+    that was killed is away.
+    """
+    first = os.getpid() * PORTS_PER_PROCESS % (PORTS.stop - PORTS.start - PORTS_PER_PROCESS)
+    yield from filter(is_free, PORTS[first : first + PORTS_PER_PROCESS])
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+FREE_PORTS = ports()
 
 
 @contextmanager
 def deployed(environment: dict[str, str], folder: Path) -> Iterator[System]:
     """Run a deployment for the length of the block; nothing of it is left afterwards."""
-    ports, log = free_ports(2), folder / "house.log"
-    settings = json.dumps({"ports": ports, "environment": environment})
+    chosen, log = [next(FREE_PORTS), next(FREE_PORTS)], folder / "house.log"
+    settings = json.dumps({"ports": chosen, "environment": environment})
     with log.open("ab") as output:
         house = subprocess.Popen(
             [sys.executable, "-m", "tests.journeys.house", settings],
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    system = System(environment, tuple(f"http://127.0.0.1:{port}" for port in ports), house, log)
+    system = System(environment, tuple(f"http://127.0.0.1:{port}" for port in chosen), house, log)
     try:
         system.until_ready()
         yield system

@@ -17,7 +17,14 @@ import pytest
 from ledger.identity import new_id
 from ops.demo import ALICE, AUDITOR, BOB, PEOPLE
 from tests.journeys.people import Ask, Door, Person
-from tests.journeys.system import DEADLINE_SECONDS, eventually, free_ports, ledgerbank, ready
+from tests.journeys.system import (
+    DEADLINE_SECONDS,
+    FREE_PORTS,
+    System,
+    eventually,
+    ledgerbank,
+    ready,
+)
 
 pytestmark = pytest.mark.timeout(400)
 MISCONFIGURED = 3
@@ -112,7 +119,7 @@ def places_of(person: Person, path: str) -> dict[str, str]:
 
 
 def test_up_serves_every_route_and_stops_without_a_trace(folder: Path) -> None:
-    [port] = free_ports(1)
+    port = next(FREE_PORTS)
     with started(folder, port) as running:
         for person in PEOPLE:
             assert person.email in running.said()
@@ -124,7 +131,7 @@ def test_up_serves_every_route_and_stops_without_a_trace(folder: Path) -> None:
                 assert answer.json()["reason"] != "resource_not_found", ask
             asked += 1
         assert asked > 30
-        second = Started(folder, free_ports(1)[0])
+        second = Started(folder, next(FREE_PORTS))
         assert second.process.wait(DEADLINE_SECONDS) == MISCONFIGURED, second.said()
         assert re.search(r"already running .*process \d+", second.said())
         assert running.process.poll() is None
@@ -191,6 +198,12 @@ def test_the_demo_is_made_once(database: str, valkey: str, server_dir: Path) -> 
     assert events() == first
     assert len([event for event in first if event["type"] == "UserRegistered"]) == len(PEOPLE)
     assert len([event for event in first if event["type"] == "BankRegistered"]) == 2
+
+
+def test_the_tour_finds_everything_as_it_should_be(system: System) -> None:
+    told = system.ledgerbank("--json", "tour", "--url", system.urls[1]).json()
+    assert told["wrong"] == []
+    assert told["steps"] > 20
 
 
 def test_the_demo_is_what_was_promised(door: Door) -> None:

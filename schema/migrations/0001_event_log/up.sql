@@ -49,7 +49,6 @@ CREATE TABLE log.events (
 
 ALTER TABLE log.events ALTER COLUMN data SET STORAGE EXTERNAL;
 CREATE INDEX events_name ON log.events (name, position);
-CREATE INDEX events_correlation ON log.events (correlation_id, position);
 CREATE INDEX events_recorded_at ON log.events USING brin (recorded_at);
 
 -- What became of every command, for ever: the answer to a repeated key and to a lost reply.
