@@ -9,6 +9,7 @@ from psycopg import sql
 
 from ops.demo import ADMIN, AUDITOR, SUPPORT
 from ops.embedded.postgres import Place as PostgresPlace
+from ops.embedded.valkey import valkey as running_valkey
 from tests.journeys.people import PASSWORD, Door, Person, Town
 from tests.journeys.system import System, deployed, ledgerbank
 
@@ -28,8 +29,15 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
+def broker(server_dir: Path) -> Iterator[str]:
+    """Give a broker of its own: these workers would take the jobs of other tests."""
+    with running_valkey(server_dir / "journeys-broker", durable=False) as place:
+        yield place.url
+
+
+@pytest.fixture(scope="session")
 def environment(
-    postgres_server: PostgresPlace, migrated: str, valkey: str, server_dir: Path
+    postgres_server: PostgresPlace, migrated: str, broker: str, server_dir: Path
 ) -> dict[str, str]:
     """Give the settings of a deployment whose database has the demo data."""
     names = {"name": sql.Identifier(DATABASE), "template": sql.Identifier(migrated)}
@@ -38,7 +46,7 @@ def environment(
     settings = {
         "LEDGERBANK_ENV": "test",
         "DATABASE_URL": postgres_server.url(DATABASE),
-        "REDIS_URL": valkey,
+        "REDIS_URL": broker,
         "DATA_DIR": str(server_dir / "journeys"),
     }
     seeded = ledgerbank(settings, "seed-demo")
