@@ -28,13 +28,17 @@ def database(settings: Settings) -> Iterator[str]:
     if settings.core.database_url is not None:
         yield settings.core.database_url
         return
-    place = prepare(data_folder(settings.core.data_dir), settings.core.pg_bin, durable=True)
-    pid = locked_by(place.data / "postmaster.pid")
-    if pid is not None and state_of(pid, "postgres") is State.RUNNING:
-        yield place.url(OWNER)
+    if runs_privately(settings):
+        yield prepare(data_folder(settings.core.data_dir), settings.core.pg_bin).url(OWNER)
         return
     with postgres(settings.core.data_dir, pg_bin=settings.core.pg_bin) as started:
         yield started.url(OWNER)
+
+
+def runs_privately(settings: Settings) -> bool:
+    """Say whether the private server of the data folder runs."""
+    pid = locked_by(settings.core.data_dir / "postgres" / "data" / "postmaster.pid")
+    return pid is not None and state_of(pid, "postgres") is State.RUNNING
 
 
 @contextmanager
