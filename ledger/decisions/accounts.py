@@ -1,7 +1,7 @@
 """Decisions about accounts: opening one, with its first balance."""
 
 from ledger.aggregates import account
-from ledger.aggregates.account import Open
+from ledger.aggregates.account_states import Open
 from ledger.commands.account import CreditAccount, OpenAccount
 from ledger.decisions.callers import active_owner
 from ledger.decisions.view import View

@@ -1,7 +1,7 @@
 """Decisions about payments, from the wish to the rail (ledger.md §6.2, §6.3)."""
 
 from ledger.aggregates import account, payment
-from ledger.aggregates.account import Open
+from ledger.aggregates.account_states import Open
 from ledger.aggregates.payment import Pending, Uncreated
 from ledger.commands.account import PlaceHold
 from ledger.commands.payment import CreatePayment, ProcessPayment

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ledger.aggregates import account, bank, payment, posting, session, user
+from ledger.aggregates import account, account_states, bank, payment, posting, session, user
 
 
 class StreamType(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ STREAM_TYPES = {
     "user": StreamType(user.UNREGISTERED, user.evolve, user.User),
     "roster": StreamType(user.EMPTY_ROSTER, user.evolve_roster, user.Roster),
     "session": StreamType(session.UNSTARTED, session.evolve, session.Session),
-    "account": StreamType(account.UNOPENED, account.evolve, account.Account),
+    "account": StreamType(account_states.UNOPENED, account.evolve, account_states.Account),
     "posting": StreamType(posting.UNBOOKED, posting.evolve, posting.Posting, remembered=False),
     "transfer": StreamType(
         posting.UNTRANSFERRED, posting.evolve_transfer, posting.Transfer, remembered=False

@@ -1,7 +1,7 @@
 """Decisions about transfers: immediate and atomic, never pending (ledger.md §5.2)."""
 
 from ledger.aggregates import account
-from ledger.aggregates.account import Open
+from ledger.aggregates.account_states import Open
 from ledger.aggregates.posting import Transferred
 from ledger.commands.account import CreditAccount, DebitAccount
 from ledger.commands.transfer import MakeTransfer

@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
-from ledger.aggregates.account import Open
+from ledger.aggregates.account_states import Open
 from ledger.aggregates.payment import Completed
 from ledger.append.memory import unheard_of
 from ledger.entries import balanced

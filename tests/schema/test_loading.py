@@ -4,7 +4,7 @@ import msgspec
 import psycopg
 import pytest
 
-from ledger.aggregates.account import Open, Unopened
+from ledger.aggregates.account_states import Open, Unopened
 from ledger.append.memory import folded, unheard_of
 from ledger.commands.asked import Loaded
 from ledger.identity import new_id

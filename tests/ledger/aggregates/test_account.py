@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ledger.aggregates import account
+from ledger.aggregates import account, account_states
 from ledger.commands.account import AccountCommand, CreditAccount, DebitAccount, OpenAccount
 from ledger.errors import Reason
 from ledger.events.account import (
@@ -32,8 +32,8 @@ from tests.builders import (
 )
 from tests.specs import Decider
 
-given = Decider[account.Account, AccountCommand, AccountEvent](
-    account.decide, account.evolve, account.UNOPENED
+given = Decider[account_states.Account, AccountCommand, AccountEvent](
+    account.decide, account.evolve, account_states.UNOPENED
 ).given
 ENTRY = identity("entry")
 
@@ -200,7 +200,7 @@ def test_an_account_opens_first_and_once() -> None:
 
 def test_what_may_be_spent_is_balance_less_holds_plus_credit() -> None:
     state = given(opened("CREDIT", 500), credited(100, 100), held(30)).state
-    assert isinstance(state, account.Open)
+    assert isinstance(state, account_states.Open)
     assert state.available == 570
     assert state.shown(state.available) == "5.70"
     assert state.spent_on(OTHER_POSTING) == 0

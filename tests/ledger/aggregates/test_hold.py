@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ledger.aggregates import account
+from ledger.aggregates import account, account_states
 from ledger.commands.account import AccountCommand, CaptureHold, PlaceHold, ReleaseHold
 from ledger.errors import Reason
 from ledger.events.account import (
@@ -30,8 +30,8 @@ from tests.builders import (
 )
 from tests.specs import Decider
 
-given = Decider[account.Account, AccountCommand, AccountEvent](
-    account.decide, account.evolve, account.UNOPENED
+given = Decider[account_states.Account, AccountCommand, AccountEvent](
+    account.decide, account.evolve, account_states.UNOPENED
 ).given
 ENTRY, HOLD, OTHER = identity("entry"), identity("hold"), identity("other hold")
 RICH: list[AccountEvent] = [
@@ -136,21 +136,21 @@ def test_a_capture_turns_the_promise_into_a_debit() -> None:
 
 def test_a_captured_hold_still_counts_and_is_held_no_more() -> None:
     state = given(*HELD, captured(400), debited(400, 600)).state
-    assert isinstance(state, account.Open)
+    assert isinstance(state, account_states.Open)
     assert (state.held, state.available, state.spent_on(TODAY), state.holds) == (0, 600, 400, {})
 
 
 def test_the_rest_of_a_final_capture_is_released_and_forgotten() -> None:
     given(*HELD).when(capture(300)).then(captured(300), debited(300, 700), counted(-100))
     state = given(*HELD, captured(300), debited(300, 700), counted(-100)).state
-    assert isinstance(state, account.Open)
+    assert isinstance(state, account_states.Open)
     assert (state.held, state.available, state.spent_on(TODAY)) == (0, 700, 300)
 
 
 def test_a_partial_capture_leaves_the_rest_held() -> None:
     given(*HELD).when(capture(300, final=False)).then(captured(300, final=False), debited(300, 700))
     partly = given(*HELD, captured(300, final=False), debited(300, 700))
-    assert isinstance(partly.state, account.Open)
+    assert isinstance(partly.state, account_states.Open)
     assert (partly.state.held, partly.state.available) == (100, 600)
     partly.when(capture(101, final=False)).then_refused(Reason.HOLD_AMOUNT_EXCEEDED)
     partly.when(release()).then(released(100), counted(-100))
@@ -176,7 +176,7 @@ def test_a_hold_is_captured_to_the_end_once() -> None:
 def test_a_released_hold_is_available_again_and_forgotten() -> None:
     given(*HELD).when(release()).then(released(400), counted(-400))
     state = given(*HELD, released(400), counted(-400)).state
-    assert isinstance(state, account.Open)
+    assert isinstance(state, account_states.Open)
     assert (state.held, state.available, state.spent_on(TODAY)) == (0, 1_000, 0)
 
 
@@ -188,7 +188,7 @@ def test_a_hold_released_after_its_day_leaves_the_new_day_alone() -> None:
     history = [*HELD, held(100, OTHER, day=TOMORROW), counted(100, TOMORROW, OTHER)]
     given(*history).when(release()).then(released(400))
     state = given(*history, released(400)).state
-    assert isinstance(state, account.Open)
+    assert isinstance(state, account_states.Open)
     assert state.spent_on(TOMORROW) == 100
 
 

@@ -1,0 +1,80 @@
+"""What an account may spend: single limit, funds, and the counter of the day (ledger.md §5.1)."""
+
+import msgspec
+
+from ledger.aggregates.account_states import Open
+from ledger.commands.account import CreditAccount, DebitAccount, PlaceHold
+from ledger.errors import Reason, Refused
+from ledger.events.account import (
+    AccountCredited,
+    AccountDebited,
+    AccountEvent,
+    DailyUsageChanged,
+)
+from ledger.money import MINOR_MAX
+from ledger.times import utc_day
+
+
+def debit(account: Open, command: DebitAccount) -> list[AccountEvent]:
+    """Take money out: limits and funds first (ledger.md §5)."""
+    refuse_unaffordable(account, command)
+    debited = AccountDebited(
+        posting_id=command.posting_id,
+        entry_id=command.entry_id,
+        amount=command.amount,
+        balance_after=account.balance - command.amount,
+    )
+    day = utc_day(command.now)
+    return [debited, *usage(day, command.amount, command.posting_id, command.daily_limit)]
+
+
+def credit(account: Open, command: CreditAccount) -> list[AccountEvent]:
+    """Put money in, unless it leaves the 64-bit range (ledger.md §1)."""
+    assert command.amount > 0, "no movement without an amount"
+    balance_after = account.balance + command.amount
+    if balance_after > MINOR_MAX:
+        raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT)
+    credited = AccountCredited(
+        posting_id=command.posting_id,
+        entry_id=command.entry_id,
+        amount=command.amount,
+        balance_after=balance_after,
+    )
+    return [credited]
+
+
+def refuse_unaffordable(account: Open, command: PlaceHold | DebitAccount) -> None:
+    """Refuse what is over the single limit, the funds or the day's limit, in that order."""
+    assert command.amount > 0, "no movement without an amount"
+    if command.single_limit is not None and command.amount > command.single_limit:
+        raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT, limit=account.shown(command.single_limit))
+    if command.amount > account.available:
+        raise Refused(Reason.INSUFFICIENT_FUNDS, available=account.shown(account.available))
+    if command.daily_limit is None:
+        return
+    spent = account.spent_on(utc_day(command.now))
+    if spent + command.amount > command.daily_limit:
+        raise Refused(
+            Reason.DAILY_LIMIT_EXCEEDED,
+            limit=account.shown(command.daily_limit),
+            spent=account.shown(spent),
+        )
+
+
+def usage(day: str, delta: int, cause: str, daily_limit: int | None) -> list[DailyUsageChanged]:
+    """Count a movement that a daily limit applies to."""
+    if daily_limit is None:
+        return []
+    return [DailyUsageChanged(day=day, delta=delta, cause=cause)]
+
+
+def counted(account: Open, event: DailyUsageChanged) -> Open:
+    """Move the counter of a day; a new day starts at zero, a past day no longer matters."""
+    if event.day < account.day:
+        return account
+    spent = account.spent_on(event.day) + event.delta
+    holds = account.holds
+    if event.delta > 0 and event.cause in holds:
+        hold = msgspec.structs.replace(holds[event.cause], counted=True)
+        holds = {**holds, event.cause: hold}
+    return msgspec.structs.replace(account, day=event.day, spent=spent, holds=holds)
