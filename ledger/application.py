@@ -106,7 +106,7 @@ class Ledger(Application[str]):
         queue is full, or the outcome is unknown: ask again with the same key).
         """
         submission = await self.prepared(command, context, asked)
-        return await self.appender.submit(submission)
+        return await self.appender.queue.submit(submission)
 
     def handle_blocking(self, command: Command, context: Context) -> Outcome:
         """Do what `handle` does, from a thread that has no event loop."""

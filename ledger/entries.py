@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A signed amount (minor units, from the account's point of view) on one account.
 
     Exactly one of `account_id` (a customer's account) and `account_code` (a system account,

@@ -16,7 +16,7 @@ from schema.codec import encode
 from schema.columns import CommandColumns, EventColumns
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """An envelope on its way out; the metadata of a command is encoded once for all its events."""
 
     data: Any

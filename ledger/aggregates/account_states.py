@@ -8,7 +8,7 @@ from ledger.events.event import Sealed
 from ledger.money import decimal_text
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """What is still promised: minor units; `counted` against the daily limit of `day`, or not."""
 
     remaining: int
@@ -21,7 +21,7 @@ class Unopened(msgspec.Struct, frozen=True, tag="unopened"):
     """Nothing has happened yet."""
 
 
-class Open(msgspec.Struct, frozen=True, tag="open"):
+class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
     """What deciding needs. `spent` is what counts against the limit of `day` (UTC)."""
 
     user_id: str

@@ -11,7 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ledger.append.attempt import Attempts, Submission, Verdict
+from ledger.append.attempt import Attempts, Verdict
+from ledger.append.batch import BATCH_MAX, Batch
 from ledger.append.loading import Loading
 from ledger.append.memory import CLAIM, Memory, Overlay
 from ledger.append.ports import (
@@ -26,25 +27,15 @@ from ledger.append.ports import (
     Vault,
 )
 from ledger.append.queue import Queue, Waiting, decided
-from ledger.commands.asked import Outcome
 from ledger.decisions.view import NotLoaded
 from ledger.policies.limits import Rules
 
-BATCH_MAX = 256
+DECIDED_AT_ONCE = 16
 CONTENDED_SECONDS = 0.2
 FOLLOW_MAX = 20_000
 LOOKUPS_MAX = 16
 RESOLVE_SECONDS = 0.25
 IDLE_SECONDS = 1.0
-
-
-class Batch:
-    """Commands decided together, what they changed, and what must be written for them."""
-
-    def __init__(self, overlay: Overlay, staged: Staged) -> None:
-        self.waiting: list[Waiting] = []
-        self.overlay, self.staged = overlay, staged
-        self.commit: asyncio.Task[None] | None = None
 
 
 class Appender:
@@ -65,10 +56,6 @@ class Appender:
         self.committed: Callable[[Head], None] = lambda _head: None
         self.changed: Callable[[Mapping[str, Any]], None] = lambda _changed: None
 
-    def submit(self, submission: Submission) -> "asyncio.Future[Outcome]":
-        """Queue a command; its future is resolved when it is durable, or refused."""
-        return self.queue.submit(submission)
-
     async def run(self) -> None:
         """Commit batch after batch until the queue is closed and drained."""
         while not (self.queue.closed and not self.queue.in_flight):
@@ -86,22 +73,35 @@ class Appender:
         if flying is None and self.queue.waiting and (self.head is None or self.contended()):
             await self.guarded(self.queue.take(BATCH_MAX))
             return True
-        if self.head is not None and not self.contended():
-            self.decide_queued(self.head)
-        if flying is None and self.next is not None:
+        self.decide_queued()
+        if flying is None and self.next is not None and self.worthwhile(self.next):
             self.launch(self.next)
-        return False
+        if not self.decidable():
+            return False
+        await asyncio.sleep(0)
+        return True
 
     def contended(self) -> bool:
         """Say whether another process was met a moment ago."""
         return asyncio.get_running_loop().time() < self.contended_until
 
-    def decide_queued(self, head: Head) -> None:
-        """Decide what has arrived, on top of the batch that is being committed."""
-        while self.queue.waiting and (self.next is None or len(self.next.waiting) < BATCH_MAX):
+    def decidable(self) -> bool:
+        """Say whether a command waits that can be decided now."""
+        able = self.queue.waiting and self.head is not None and not self.contended()
+        return bool(able) and (self.next is None or self.next.has_room)
+
+    def worthwhile(self, batch: Batch) -> bool:
+        """Say whether to send a batch: half of all, so that the rest is decided meanwhile."""
+        return not self.decidable() or 2 * len(batch.waiting) >= len(self.queue.in_flight)
+
+    def decide_queued(self) -> None:
+        """Decide some of what has arrived, on top of the batch that is being committed."""
+        for _ in range(DECIDED_AT_ONCE):
+            if self.head is None or not self.decidable():
+                return
             if self.next is None:
                 under = self.memory if self.flying is None else self.flying.overlay
-                after = head if self.flying is None else self.flying.staged.head
+                after = self.head if self.flying is None else self.flying.staged.head
                 self.next = Batch(Overlay(under), self.store.stage(after))
             waiting = self.queue.waiting.popleft()
             try:

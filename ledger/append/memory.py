@@ -34,6 +34,10 @@ class Memory:
         except KeyError:
             raise NotLoaded(key) from None
 
+    def find(self, key: str) -> Any:
+        """Return what is remembered under `key`, or None."""
+        return self.entries.get(key)
+
     def learn(self, entries: Mapping[str, Any]) -> None:
         """Remember what was fetched, unless what is known is newer: a claim that is known is."""
         for key, entry in entries.items():
@@ -109,5 +113,12 @@ class Overlay:
 
     def recall(self, key: str) -> Any:
         """Return what the batch has made of `key`, else what lies under it."""
+        known = self.find(key)
+        if known is None:
+            raise NotLoaded(key)
+        return known
+
+    def find(self, key: str) -> Any:
+        """Return what the batch has made of `key`, else what lies under it, or None."""
         known = self.changed.get(key)
-        return self.under.recall(key) if known is None else known
+        return self.under.find(key) if known is None else known

@@ -34,7 +34,10 @@ class Queue:
         self.closed = False
 
     def submit(self, submission: Submission) -> "asyncio.Future[Outcome]":
-        """Queue a command. Refused at once when the queue is full or its key is being worked on."""
+        """Queue a command; its future is resolved when it is durable, or refused.
+
+        Refused at once when the queue is full or its key is being worked on.
+        """
         if self.closed or len(self.in_flight) >= WAITING_MAX:
             raise Refused(Reason.SERVICE_UNAVAILABLE)
         if submission.name in self.in_flight:

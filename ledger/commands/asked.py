@@ -25,7 +25,7 @@ class Answer(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, gc=False):
     """The state of one stream: `version` events, the first and last recorded at these times."""
 
     state: Any

@@ -5,11 +5,11 @@ import msgspec
 from ledger.events.recorded import Actor
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A wish. The ledger may refuse it; repeating it must change nothing."""
 
 
-class Context(msgspec.Struct, frozen=True, kw_only=True):
+class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who asks, in which story, and because of what.
 
     `session_id` and `session_version` come from a human's access token and are judged again

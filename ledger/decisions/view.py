@@ -54,6 +54,9 @@ class Memory(Protocol):
     def recall(self, key: str) -> Any:
         """Return what is remembered under `key`; raises `NotLoaded`."""
 
+    def find(self, key: str) -> Any:
+        """Return what is remembered under `key`, or None."""
+
     def reveal(self, sealed: Sealed | None) -> str | None:
         """Read personal text; raises `NotLoaded` for a data key that is not at hand."""
 
@@ -94,7 +97,8 @@ class View:
 
     def state(self, stream_id: str) -> Any:
         """Return the state of a stream."""
-        return self.load(stream_id).state
+        known = self.changed.get(stream_id)
+        return (self.memory.recall(stream_id) if known is None else known).state
 
     def begin(self, stream_id: str) -> Any:
         """Return the state of a stream that this command names for the first time.
@@ -102,12 +106,12 @@ class View:
         Unknown means new: the database is not asked. If it was there after all, the append finds
         out by its version, loads it and decides again.
         """
-        try:
-            return self.state(stream_id)
-        except NotLoaded:
-            initial = STREAM_TYPES[type_of(stream_id)].initial
-            self.changed[stream_id] = Loaded(initial, 0, "", "", stream_id)
-            return initial
+        known = self.changed.get(stream_id) or self.memory.find(stream_id)
+        if known is not None:
+            return known.state
+        initial = STREAM_TYPES[type_of(stream_id)].initial
+        self.changed[stream_id] = Loaded(initial, 0, "", "", stream_id)
+        return initial
 
     def record(self, stream_id: str, *events: Event) -> None:
         """Wish `events` recorded on a stream, and see them from now on."""

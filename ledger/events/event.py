@@ -5,22 +5,25 @@ from typing import Any, ClassVar
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact: what happened, never who stored it or when. Money is int minor units."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A fact: what happened, never who stored it or when. Money is int minor units.
+
+    The garbage collector need not know of facts and states: frozen, they are in no cycle.
+    """
 
     stored_as: ClassVar[str]
     """The stored name: part of the log for ever, whatever the class is called."""
     schema_version: ClassVar[int] = 1
 
 
-class Sealed(msgspec.Struct, frozen=True):
+class Sealed(msgspec.Struct, frozen=True, gc=False):
     """Personal text as stored: base64 ciphertext under data key `kid` (events_audit.md §8)."""
 
     enc: str
     kid: str
 
 
-class Private(msgspec.Struct, frozen=True):
+class Private(msgspec.Struct, frozen=True, gc=False):
     """Personal text on its way in: sealed under the key of user `owner` before any decision."""
 
     text: str

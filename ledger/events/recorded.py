@@ -30,7 +30,7 @@ EVENT_TYPES: dict[str, type[Event]] = {kind.stored_as: kind for kind in AnyEvent
 D = TypeVar("D")
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
+class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who asked: `type` is user, service, system, provider or anonymous."""
 
     type: str
@@ -42,7 +42,7 @@ SYSTEM = Actor(type="system")
 ANONYMOUS = Actor(type="anonymous")
 
 
-class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who asked and why (events_audit.md §1); shared by all events of one command."""
 
     actor: Actor
@@ -52,7 +52,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceparent: str | None = None
 
 
-class Envelope(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
+class Envelope(msgspec.Struct, Generic[D], frozen=True, kw_only=True, gc=False):
     """The stored form of an event, without its position: the exact bytes that are hashed.
 
     Times are RFC 3339 UTC text with microseconds; `stream_version` counts from 1.
@@ -69,7 +69,7 @@ class Envelope(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
     type: str
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """An event read back from the log: its global position and its envelope."""
 
     position: int

@@ -38,6 +38,9 @@ class MemoryOfTests:
         nothing = ABSENT if key.startswith("claim:") else None
         return self.entries.get(key, nothing or unheard_of(key))
 
+    def find(self, key: str) -> Any:
+        return self.recall(key)
+
     def reveal(self, sealed: Sealed | None) -> str | None:
         return None if sealed is None else sealed.enc.removeprefix("<").removesuffix(">")
 

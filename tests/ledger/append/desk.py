@@ -40,7 +40,7 @@ class Desk:
         session: tuple[str, int] | None = None,
     ) -> "asyncio.Future[Outcome]":
         """Queue a command of somebody."""
-        return self.appender.submit(submission(command, by, asked, session))
+        return self.appender.queue.submit(submission(command, by, asked, session))
 
     async def ask(self, command: Command, by: Actor = AS_ANNA, asked: Asked | None = None) -> Any:
         """Return what becomes of a command: its outcome, or the reason why not."""

@@ -56,7 +56,7 @@ def test_a_command_that_cannot_be_written_meets_only_its_own_caller() -> None:
             desk.store.unwritable.add(bad.command_id)
             asked = [
                 desk.submit(numbered(1)),
-                desk.appender.submit(bad),
+                desk.appender.queue.submit(bad),
                 desk.submit(numbered(3)),
             ]
             with pytest.raises(ValueError, match="nobody can encode"):

@@ -242,10 +242,10 @@ def test_a_newcomers_key_is_written_with_what_is_sealed_under_it(*, keyed_by_key
     async def story() -> None:
         async with opened() as [desk]:
             asked = keyed(scope="address:1.2.3.4") if keyed_by_key else Asked()
-            joined = await outcome_of(desk.appender.submit(newcomer(desk, "new", asked)))
+            joined = await outcome_of(desk.appender.queue.submit(newcomer(desk, "new", asked)))
             assert isinstance(joined, Outcome)
             other = keyed("key-2", scope="address:1.2.3.4") if keyed_by_key else Asked()
-            no = await outcome_of(desk.appender.submit(newcomer(desk, "newer", other)))
+            no = await outcome_of(desk.appender.queue.submit(newcomer(desk, "newer", other)))
             assert no is Reason.EMAIL_ALREADY_EXISTS
             keys = {key for table, key in desk.database.rows if table == "data_keys"}
             assert keys == {"key of new"} | ({"key of newer"} if keyed_by_key else set())
