@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection, InterfaceError, OperationalError, errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from ledger.append.memory import CLAIM, folded, unheard_of
+from ledger.append.memory import CLAIM, moved_on, unheard_of
 from ledger.append.ports import (
     Collided,
     Fetched,
@@ -212,8 +212,8 @@ async def read_entries(
     entries: dict[str, Any] = {}
     if claims:
         entries |= await read_claims(connection, claims)
-    for stream_id in streams:
-        entries[stream_id] = await read_stream(connection, stream_id)
+    if streams:
+        entries |= await read_streams(connection, streams)
     return Fetched(position, entries)
 
 
@@ -230,13 +230,21 @@ async def read_claims(
     return {f"{CLAIM}{namespace}:{key}": ABSENT for namespace, key in names} | held
 
 
-async def read_stream(connection: AsyncConnection[tuple[Any, ...]], stream_id: str) -> Loaded:
-    """Read one stream: the newest snapshot of today's shape, and everything after it."""
-    cursor = await connection.execute(SNAPSHOT, (stream_id, snapshot_name(stream_id)), binary=True)
-    row = await cursor.fetchone()
-    start = unheard_of(stream_id) if row is None else thaw(stream_id, *row)
-    cursor = await connection.execute(TAIL, (stream_id, start.version), binary=True)
-    return folded(start, [recorded(*row) for row in await cursor.fetchall()])
+async def read_streams(
+    connection: AsyncConnection[tuple[Any, ...]], stream_ids: Sequence[str]
+) -> dict[str, Loaded]:
+    """Read streams: of each the newest snapshot of today's shape, and everything after it."""
+    found = {stream_id: unheard_of(stream_id) for stream_id in stream_ids}
+    names = [snapshot_name(stream_id) for stream_id in stream_ids]
+    cursor = await connection.execute(SNAPSHOTS, (list(stream_ids), names), binary=True)
+    for stream_id, version, state in await cursor.fetchall():
+        found[stream_id] = thaw(stream_id, version, state)
+    versions = [start.version for start in found.values()]
+    cursor = await connection.execute(TAILS, (list(found), versions), binary=True)
+    for row in await cursor.fetchall():
+        event = recorded(*row)
+        found[event.originator_id] = moved_on(found[event.originator_id], event)
+    return found
 
 
 FIND = (
@@ -251,13 +259,15 @@ AFTER = (
     "SELECT position, name, schema_version, data FROM log.events"
     " WHERE position > %b ORDER BY position LIMIT %b"
 )
-TAIL = (
-    "SELECT position, name, schema_version, data FROM log.events"
-    " WHERE stream_id = %b AND version > %b ORDER BY version"
+SNAPSHOTS = (
+    "SELECT s, version, state FROM unnest(%b::text[], %b::text[]) AS u (s, n) CROSS JOIN LATERAL ("
+    " SELECT version, state FROM log.snapshots WHERE stream_id = s AND name = n"
+    " ORDER BY version DESC LIMIT 1) AS newest"
 )
-SNAPSHOT = (
-    "SELECT version, state FROM log.snapshots WHERE stream_id = %b AND name = %b"
-    " ORDER BY version DESC LIMIT 1"
+TAILS = (
+    "SELECT position, name, schema_version, data FROM unnest(%b::text[], %b::bigint[]) AS u (s, v)"
+    " CROSS JOIN LATERAL (SELECT * FROM log.events WHERE stream_id = s AND version > v"
+    " ORDER BY version) AS tail"
 )
 SAVE_SNAPSHOT = (
     "WITH older AS ("

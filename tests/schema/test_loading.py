@@ -1,11 +1,13 @@
 """Loading: a stream is its history, whether it is read from the beginning or from a snapshot."""
 
+from functools import reduce
+
 import msgspec
 import psycopg
 import pytest
 
 from ledger.aggregates.account_states import Open, Unopened
-from ledger.append.memory import folded, unheard_of
+from ledger.append.memory import moved_on, unheard_of
 from ledger.commands.asked import Loaded
 from ledger.identity import new_id
 from schema.store import LogStore
@@ -44,9 +46,8 @@ def test_a_snapshot_and_its_tail_are_the_whole_history(database: str, kept_at: i
         await store.save_snapshot(stream, early)
         rest = [decided(line, now=LATER) for line in [*life[kept_at:], *credited(other, 1)]]
         await append(store, head, *rest)
-        whole = folded(
-            unheard_of(stream), [e for e in await store.follow(0) if e.envelope.stream_id == stream]
-        )
+        history = [e for e in await store.follow(0) if e.envelope.stream_id == stream]
+        whole = reduce(moved_on, history, unheard_of(stream))
         assert names(store) == [(names(store)[0][0], kept_at)]
         assert await loaded(store, stream) == whole
         assert (whole.version, whole.state.balance, whole.inserted_at) == (31, 465, NOW)
