@@ -8,6 +8,7 @@ import msgspec
 from ledger.entries import Entry
 from ledger.events.account import (
     AccountCredited,
+    AccountCreditLimitChanged,
     AccountDebited,
     AccountOpened,
     DailyUsageChanged,
@@ -176,6 +177,8 @@ class Audit:
                 self.hold(account, event)
             case DailyUsageChanged():
                 self.use(account_id, account, event)
+            case AccountCreditLimitChanged(to=limit):
+                account.credit_limit = limit
             case _:
                 pass
 

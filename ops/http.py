@@ -17,7 +17,7 @@ from api.app import create_app
 from api.app import published as document_of
 from api.asgi import App
 from api.asking import Desk
-from api.commands import accounts, auth, payments, transfers
+from api.commands import account_changes, accounts, auth, payments, transfers
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -53,6 +53,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *auth.ENDPOINTS,
         *user_endpoints(lengths_of(settings)),
         *accounts.ENDPOINTS,
+        *account_changes.ENDPOINTS,
         *payments.ENDPOINTS,
         *transfers.ENDPOINTS,
         *auth_queries.ENDPOINTS,

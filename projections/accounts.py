@@ -1,6 +1,7 @@
 """Accounts: what each holds, what is promised, and what it may still do."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -8,9 +9,17 @@ from msgspec.structs import replace
 
 from ledger.errors import Reason
 from ledger.events.account import (
+    AccountActivated,
+    AccountClosed,
     AccountCredited,
+    AccountCreditLimitChanged,
+    AccountDeactivated,
     AccountDebited,
+    AccountFrozen,
+    AccountLimitsChanged,
     AccountOpened,
+    AccountRenamed,
+    AccountUnfrozen,
     DailyUsageChanged,
     HoldCaptured,
     HoldPlaced,
@@ -84,6 +93,32 @@ def opened(fold: Fold, logged: Logged[AccountOpened]) -> None:
     fold.rows.of(ACCOUNT).put(account)
 
 
+def renamed(fold: Fold, logged: Logged[AccountRenamed]) -> None:
+    change(fold, logged, account_name=fold.known.name(logged.event.account_name))
+
+
+def limits_changed(fold: Fold, logged: Logged[AccountLimitsChanged]) -> None:
+    daily, single = logged.event.daily_limit, logged.event.single_limit
+    change(fold, logged, daily_limit=daily, single_limit=single)
+
+
+def credit_limit_changed(fold: Fold, logged: Logged[AccountCreditLimitChanged]) -> None:
+    change(fold, logged, credit_limit=logged.event.to)
+
+
+def frozen(fold: Fold, logged: Logged[AccountFrozen]) -> None:
+    change(fold, logged, status="FROZEN", status_reason=logged.event.reason)
+
+
+def unfrozen(fold: Fold, logged: Logged[AccountUnfrozen]) -> None:
+    change(fold, logged, status=logged.event.status, status_reason=None)
+
+
+def becomes(status: str) -> Callable[[Fold, Logged[Any]], None]:
+    """Return what puts an account into a state that needs no reason."""
+    return partial(change, status=status)
+
+
 def balance_changed(fold: Fold, logged: Logged[AccountDebited | AccountCredited]) -> None:
     change(fold, logged, balance=logged.event.balance_after)
 
@@ -149,6 +184,14 @@ PROJECTOR = Projector(
     (ACCOUNT, HOLD),
     {
         AccountOpened: On(opened),
+        AccountRenamed: On(renamed, account_of),
+        AccountLimitsChanged: On(limits_changed, account_of),
+        AccountCreditLimitChanged: On(credit_limit_changed, account_of),
+        AccountFrozen: On(frozen, account_of),
+        AccountUnfrozen: On(unfrozen, account_of),
+        AccountDeactivated: On(becomes("INACTIVE"), account_of),
+        AccountActivated: On(becomes("ACTIVE"), account_of),
+        AccountClosed: On(becomes("CLOSED"), account_of),
         AccountDebited: On(balance_changed, account_of),
         AccountCredited: On(balance_changed, account_of),
         HoldPlaced: On(hold_placed, account_of),

@@ -77,15 +77,15 @@ def show_account(rules: Rules, loaded: Loaded, reveal: Reveal) -> Account:
         currency=state.currency,
         account_type=state.account_type,
         account_name=reveal(state.account_name),
-        status="ACTIVE",
-        status_reason=None,
+        status=state.status,
+        status_reason=state.status_reason,
         balance=shown(state.balance),
         held=shown(state.held),
         available=shown(state.available),
         credit_limit=shown(state.credit_limit),
-        daily_limit=shown(rules.daily(state.account_type, state.currency)),
-        single_limit=shown(rules.single(state.currency)),
-        limits_overridden=False,
+        daily_limit=shown(daily_limit(rules, state)),
+        single_limit=shown(single_limit(rules, state)),
+        limits_overridden=(state.daily_limit, state.single_limit) != (None, None),
         last_four=state.last_four,
         bank_connection_id=state.bank_connection_id,
         external_account_id=state.external_account_id,
@@ -96,17 +96,28 @@ def show_account(rules: Rules, loaded: Loaded, reveal: Reveal) -> Account:
     )
 
 
+def daily_limit(rules: Rules, state: Any) -> int:
+    """Return the limit of a day: the account's own, or the default of its type."""
+    own: int | None = state.daily_limit
+    return rules.daily(state.account_type, state.currency) if own is None else own
+
+
+def single_limit(rules: Rules, state: Any) -> int:
+    """Return the limit of one movement: the account's own, or the default."""
+    own: int | None = state.single_limit
+    return rules.single(state.currency) if own is None else own
+
+
+NAME = Field(
+    "account_name", text(1, NAME_LENGTH_MAX, Reason.INVALID_ACCOUNT_NAME_FORMAT), required=True
+)
 OPENING = FieldTable(
     (
         Field("currency", currency(), required=True),
         Field(
             "account_type", enum(*ACCOUNT_TYPES, reason=Reason.INVALID_ACCOUNT_TYPE), required=True
         ),
-        Field(
-            "account_name",
-            text(1, NAME_LENGTH_MAX, Reason.INVALID_ACCOUNT_NAME_FORMAT),
-            required=True,
-        ),
+        NAME,
         Field("user_id", uuid()),
         Field("last_four", pattern("[0-9]{4}", expected="four digits")),
         Field("bank_connection_id", uuid()),

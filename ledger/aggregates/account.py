@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ledger.aggregates.account_conditions import change_limits, changed, rename, transition
 from ledger.aggregates.account_funds import counted, credit, debit
 from ledger.aggregates.account_holds import (
     capture_hold,
@@ -11,22 +12,37 @@ from ledger.aggregates.account_holds import (
     release_hold,
     without_hold,
 )
-from ledger.aggregates.account_states import Account, Open, Unopened
+from ledger.aggregates.account_states import Account, Closed, Open, Unopened
 from ledger.commands.account import (
     AccountCommand,
+    ActivateAccount,
     CaptureHold,
+    ChangeLimits,
+    CloseAccount,
     CreditAccount,
+    DeactivateAccount,
     DebitAccount,
+    FreezeAccount,
     OpenAccount,
     PlaceHold,
     ReleaseHold,
+    RenameAccount,
+    UnfreezeAccount,
 )
 from ledger.errors import Reason, Refused
 from ledger.events.account import (
+    AccountActivated,
+    AccountClosed,
     AccountCredited,
+    AccountCreditLimitChanged,
+    AccountDeactivated,
     AccountDebited,
     AccountEvent,
+    AccountFrozen,
+    AccountLimitsChanged,
     AccountOpened,
+    AccountRenamed,
+    AccountUnfrozen,
     DailyUsageChanged,
     HoldCaptured,
     HoldPlaced,
@@ -44,6 +60,8 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             raise Refused(Reason.ACCOUNT_NOT_FOUND)
         case Open(), OpenAccount():
             return []
+        case Open(condition=Closed()), PlaceHold() | DebitAccount() | CreditAccount():
+            raise Refused(Reason.ACCOUNT_INACTIVE)
         case Open(), PlaceHold():
             return place_hold(account, command)
         case Open(), CaptureHold():
@@ -54,6 +72,19 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             return debit(account, command)
         case Open(), CreditAccount():
             return credit(account, command)
+        case Open(), RenameAccount():
+            return [*rename(account, command)]
+        case Open(), ChangeLimits():
+            return [*change_limits(account, command)]
+        case (
+            Open(),
+            FreezeAccount()
+            | UnfreezeAccount()
+            | DeactivateAccount()
+            | ActivateAccount()
+            | CloseAccount(),
+        ):
+            return [transition(account, command)]
 
 
 def opened(command: OpenAccount) -> AccountOpened:
@@ -89,6 +120,18 @@ def evolve(account: Account, event: AccountEvent, _at: str) -> Account:
             return without_hold(account, event.hold_id)
         case Open(), DailyUsageChanged():
             return counted(account, event)
+        case (
+            Open(),
+            AccountRenamed()
+            | AccountLimitsChanged()
+            | AccountCreditLimitChanged()
+            | AccountFrozen()
+            | AccountUnfrozen()
+            | AccountDeactivated()
+            | AccountActivated()
+            | AccountClosed(),
+        ):
+            return changed(account, event)
 
 
 def born(event: AccountOpened) -> Open:

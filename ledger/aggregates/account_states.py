@@ -1,11 +1,13 @@
 """What an account can be, and what is promised from it."""
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from ledger.events.event import Sealed
 from ledger.money import decimal_text
+
+Status: TypeAlias = Literal["ACTIVE", "INACTIVE", "FROZEN", "CLOSED"]
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
@@ -17,12 +19,38 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     counted: bool = False
 
 
+class Active(msgspec.Struct, frozen=True, tag="ACTIVE"):
+    """In use."""
+
+
+class Inactive(msgspec.Struct, frozen=True, tag="INACTIVE"):
+    """At rest: what was promised is kept, nothing else is done."""
+
+
+class Frozen(msgspec.Struct, frozen=True, tag="FROZEN"):
+    """Stopped for a reason; thawing brings back what it was before."""
+
+    reason: str
+    before: Active | Inactive
+
+
+class Closed(msgspec.Struct, frozen=True, tag="CLOSED"):
+    """Over for good, with nothing in it."""
+
+
+Condition: TypeAlias = Active | Inactive | Frozen | Closed
+ACTIVE, INACTIVE, CLOSED = Active(), Inactive(), Closed()
+
+
 class Unopened(msgspec.Struct, frozen=True, tag="unopened"):
     """Nothing has happened yet."""
 
 
 class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
-    """What deciding needs. `spent` is what counts against the limit of `day` (UTC)."""
+    """What deciding needs. `spent` is what counts against the limit of `day` (UTC).
+
+    `daily_limit` and `single_limit` are the account's own, None the defaults.
+    """
 
     user_id: str
     currency: str
@@ -37,11 +65,24 @@ class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
     holds: dict[str, Hold] = {}
     bank_connection_id: str | None = None
     external_account_id: str | None = None
+    condition: Condition = ACTIVE
+    daily_limit: int | None = None
+    single_limit: int | None = None
 
     @property
     def available(self) -> int:
         """Return what may be spent: balance less holds plus credit limit (ledger.md §3)."""
         return self.balance - self.held + self.credit_limit
+
+    @property
+    def status(self) -> Status:
+        """Return the name of what it is now."""
+        return status_of(self.condition)
+
+    @property
+    def status_reason(self) -> str | None:
+        """Return why it is what it is, as far as anybody said."""
+        return self.condition.reason if isinstance(self.condition, Frozen) else None
 
     def shown(self, minor: int) -> str:
         """Print an amount of this account for its owner."""
@@ -50,6 +91,19 @@ class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
     def spent_on(self, day: str) -> int:
         """Return what counts against the limit of `day`."""
         return self.spent if self.day == day else 0
+
+
+def status_of(condition: Condition) -> Status:
+    """Return the name of a condition."""
+    match condition:
+        case Active():
+            return "ACTIVE"
+        case Inactive():
+            return "INACTIVE"
+        case Frozen():
+            return "FROZEN"
+        case Closed():
+            return "CLOSED"
 
 
 Account: TypeAlias = Unopened | Open

@@ -5,8 +5,14 @@ from ledger.aggregates.account_states import Open
 from ledger.aggregates.payment import Pending, Uncreated
 from ledger.commands.account import PlaceHold
 from ledger.commands.payment import CreatePayment, ProcessPayment
-from ledger.decisions.accounts import open_state
-from ledger.decisions.callers import active_owner
+from ledger.decisions import unfinished
+from ledger.decisions.accounts import (
+    daily_limit,
+    open_state,
+    refuse_credit,
+    refuse_debit,
+    single_limit,
+)
 from ledger.decisions.view import Claim, View
 from ledger.errors import Reason, Refused
 from ledger.events.event import sealed, sealed_or_none
@@ -29,7 +35,9 @@ def create_payment(view: View, command: CreatePayment) -> str:
     refuse_standing(view, source, command.direction)
     refuse_oversized(view, source, amount)
     refuse_without_rail(view, command, source)
-    view.record(stream, created(view, command, source, amount))
+    terms = created(view, command, source, amount)
+    view.record(stream, terms)
+    unfinished.wished(view, terms)
     return stream
 
 
@@ -55,9 +63,17 @@ def refuse_destination(command: CreatePayment, source: Open, destination: Open) 
 
 
 def refuse_standing(view: View, source: Open, direction: str) -> None:
-    """Refuse to pay from an account whose owner may not act; money may still come in (§3)."""
-    if direction == "DEBIT" and not active_owner(view, source.user_id):
-        raise Refused(Reason.ACCOUNT_SUSPENDED)
+    """Refuse by the state of the account and, when money is to leave it, of its owner (§3)."""
+    if direction == "DEBIT":
+        refuse_debit(view, source)
+    else:
+        refuse_credit(source)
+
+
+def refuse_destination_standing(view: View, terms: PaymentCreated) -> None:
+    """Refuse to send money to an account that takes none."""
+    if terms.destination_account_id is not None:
+        refuse_credit(open_state(view, terms.destination_account_id))
 
 
 def refuse_without_rail(view: View, command: CreatePayment, source: Open) -> None:
@@ -103,7 +119,9 @@ def process_payment(view: View, command: ProcessPayment) -> str:
         if command.trigger == "caller":
             raise
         fail_at_once(view, stream, command.trigger, refused)
+        unfinished.dropped(view, pending.terms)
         return stream
+    unfinished.started(view, pending.terms)
     view.record(stream, PaymentProcessingStarted(hold_id=hold_id, trigger=command.trigger))
     return stream
 
@@ -115,6 +133,7 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     if terms.direction == "CREDIT" and terms.rail == "book":
         refuse_unconfirmed(view, command.trigger, source)
     refuse_standing(view, source, terms.direction)
+    refuse_destination_standing(view, terms)
     if terms.direction == "CREDIT":
         refuse_oversized(view, source, terms.amount)
         refuse_duplicate(view, command.payment_id, terms)
@@ -135,8 +154,8 @@ def refuse_unconfirmed(view: View, trigger: str, source: Open) -> None:
 
 def refuse_oversized(view: View, source: Open, amount: int) -> None:
     """Refuse what is over the single limit."""
-    limit = view.rules.single(source.currency)
-    if amount > limit:
+    limit = single_limit(view, source)
+    if limit is not None and amount > limit:
         raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT, limit=source.shown(limit))
 
 
@@ -152,8 +171,8 @@ def hold_for(view: View, payment_id: str, terms: PaymentCreated, source: Open) -
         destination_account_id=terms.destination_account_id,
         description=terms.description,
         reference=terms.reference,
-        single_limit=view.rules.single(source.currency),
-        daily_limit=view.rules.daily(source.account_type, source.currency),
+        single_limit=single_limit(view, source),
+        daily_limit=daily_limit(view, source),
         now=view.now,
     )
 

@@ -10,6 +10,7 @@ from ledger.decisions.payments import (
     addressed,
     created,
     hold_for,
+    refuse_destination_standing,
     refuse_duplicate,
     refuse_oversized,
     refuse_standing,
@@ -46,6 +47,7 @@ def judge(view: View, payment_id: str, terms: PaymentCreated) -> None:
     """Refuse what processing would refuse."""
     source = view.state(f"account-{terms.user_bank_account_id}")
     refuse_standing(view, source, terms.direction)
+    refuse_destination_standing(view, terms)
     if terms.direction == "CREDIT":
         refuse_oversized(view, source, terms.amount)
     else:

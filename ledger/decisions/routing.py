@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ledger.commands.account import OpenAccount
+from ledger.commands.account import (
+    ActivateAccount,
+    CloseAccount,
+    DeactivateAccount,
+    FreezeAccount,
+    OpenAccount,
+    RenameAccount,
+    SetLimits,
+    UnfreezeAccount,
+)
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.payment import (
     CancelPayment,
@@ -17,6 +26,7 @@ from ledger.commands.payment import (
 from ledger.commands.session import EndSession, RefreshSession, StartSession
 from ledger.commands.transfer import MakeTransfer
 from ledger.commands.user import InvalidateSessions, RegisterUser, SetPasswordHash
+from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank
 from ledger.decisions.payments import create_payment, process_payment
@@ -41,6 +51,13 @@ DECISIONS: dict[type, Decision] = {
     RefreshSession: exchange,
     EndSession: exchange,
     OpenAccount: open_account,
+    RenameAccount: rename_account,
+    SetLimits: set_limits,
+    FreezeAccount: change_state,
+    UnfreezeAccount: change_state,
+    DeactivateAccount: change_state,
+    ActivateAccount: change_state,
+    CloseAccount: change_state,
     MakeTransfer: make_transfer,
     CreatePayment: create_payment,
     RehearsePayment: rehearse_payment,

@@ -12,6 +12,7 @@ from ledger.aggregates.payment import (
 )
 from ledger.commands.account import CaptureHold, CreditAccount, ReleaseHold
 from ledger.commands.payment import CompletePayment, FailPayment
+from ledger.decisions import unfinished
 from ledger.decisions.payments import fingerprint
 from ledger.decisions.view import Claim, View
 from ledger.entries import Entry
@@ -44,6 +45,7 @@ def complete_payment(view: View, command: CompletePayment) -> str:
             posted_at=view.now,
         ),
     )
+    unfinished.settled(view, state.terms)
     keep_fingerprint(view, command.payment_id, state.terms)
     return stream
 
@@ -135,6 +137,7 @@ def fail_payment(view: View, command: FailPayment) -> str:
         stream,
         PaymentFailed(reason=command.reason, category=command.category, attempts=command.attempts),
     )
+    unfinished.settled(view, state.terms)
     if view.rules.detect_duplicates:
         view.release(FINGERPRINT, fingerprint(view, state.terms), command.payment_id)
     return stream

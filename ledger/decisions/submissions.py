@@ -3,6 +3,7 @@
 from ledger.aggregates import payment
 from ledger.aggregates.payment import Uncreated
 from ledger.commands.payment import CancelPayment, RecordSubmission
+from ledger.decisions import unfinished
 from ledger.decisions.view import View
 from ledger.errors import Reason, Refused
 from ledger.events.payment import PaymentCancelled
@@ -17,8 +18,9 @@ def cancel_payment(view: View, command: CancelPayment) -> str:
         raise Refused(Reason.PAYMENT_NOT_FOUND)
     access.may_cancel_payment(view.caller, state.terms.user_id)
     view.match_version(stream)
-    payment.refuse_unless_pending(state)
+    pending = payment.refuse_unless_pending(state)
     view.record(stream, PaymentCancelled(cause=command.cause, by=view.caller.id))
+    unfinished.dropped(view, pending.terms)
     return stream
 
 

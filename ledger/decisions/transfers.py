@@ -5,8 +5,13 @@ from ledger.aggregates.account_states import Open
 from ledger.aggregates.posting import Transferred
 from ledger.commands.account import CreditAccount, DebitAccount
 from ledger.commands.transfer import MakeTransfer
-from ledger.decisions.accounts import open_state
-from ledger.decisions.callers import active_owner
+from ledger.decisions.accounts import (
+    daily_limit,
+    open_state,
+    refuse_credit,
+    refuse_debit,
+    single_limit,
+)
 from ledger.decisions.view import View
 from ledger.entries import Entry
 from ledger.errors import Reason, Refused
@@ -28,8 +33,8 @@ def make_transfer(view: View, command: MakeTransfer) -> str:
     access.may_transfer_from(view.caller, source.user_id)
     refuse_mismatch(command, source, destination)
     amount = parse_positive(command.amount, source.currency, view.rules.smallest(source.currency))
-    if not active_owner(view, source.user_id):
-        raise Refused(Reason.ACCOUNT_SUSPENDED)
+    refuse_debit(view, source)
+    refuse_credit(destination)
     book_transfer(view, command, amount, source, destination)
     view.record(stream, transferred(view, command, amount, source))
     return stream
@@ -51,7 +56,7 @@ def book_transfer(
     view: View, command: MakeTransfer, amount: int, source: Open, destination: Open
 ) -> None:
     """Record the two sides on their accounts, and the posting that balances them."""
-    rules, currency, posting_id = view.rules, source.currency, command.posting_id
+    currency, posting_id = source.currency, command.posting_id
     limited = source.user_id != destination.user_id
     out, into = numbered_id(posting_id, 1), numbered_id(posting_id, 2)
     debit = DebitAccount(
@@ -59,8 +64,8 @@ def book_transfer(
         posting_id=posting_id,
         entry_id=out,
         amount=amount,
-        single_limit=rules.single(currency),
-        daily_limit=rules.daily(source.account_type, currency) if limited else None,
+        single_limit=single_limit(view, source),
+        daily_limit=daily_limit(view, source) if limited else None,
         now=view.now,
     )
     credit = CreditAccount(

@@ -100,6 +100,13 @@ may_read_user = Policy(roles=HUMANS, rule=OWNER_OR_READER)
 # Accounts, and what is on them.
 may_open_account = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF)
 may_set_account_terms = Policy(roles=("admin",), rule=NOT_ONES_OWN)
+may_change_account = Policy(
+    roles=CUSTOMERS, rule=OWNER_OR_STAFF, otherwise=Reason.UNAUTHORIZED_ACCESS
+)
+may_freeze_account = Policy(roles=STAFF, rule=any_of(is_system, has_role(*STAFF)))
+may_close_account = Policy(
+    roles=CUSTOMERS, rule=OWNER_OR_ADMIN, otherwise=Reason.UNAUTHORIZED_ACCESS
+)
 may_read_account = Policy(roles=HUMANS, rule=OWNER_OR_READER, otherwise=Reason.UNAUTHORIZED_ACCESS)
 
 # Payments.

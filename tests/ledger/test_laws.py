@@ -6,6 +6,15 @@ from datetime import timedelta
 import pytest
 from hypothesis import Phase, find, given, settings
 
+from ledger.commands.account import (
+    ActivateAccount,
+    CloseAccount,
+    DeactivateAccount,
+    FreezeAccount,
+    RenameAccount,
+    SetLimits,
+    UnfreezeAccount,
+)
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Command
 from ledger.commands.user import InvalidateSessions, SetPasswordHash
@@ -14,9 +23,11 @@ from ledger.errors import Refused
 from ledger.events.recorded import Actor
 from ledger.times import later
 from tests.builders import (
+    ALSO_HERS,
     ANNA,
     AS_ADA,
     AS_ANNA,
+    HERS,
     SESSION,
     TOWN,
     cancel,
@@ -29,6 +40,7 @@ from tests.builders import (
     refresh,
     registration,
     rehearsal,
+    seal,
     session_started,
     sign_in,
     submission,
@@ -43,6 +55,7 @@ BANK = RegisterBank(bank_id=identity("bank"), name="Gringotts", code="GRIN", cou
 BRANCH = AddBranch(
     bank_id=BANK.bank_id, branch_id=identity("branch"), name="Diagon Alley", country="GB"
 )
+FREEZE = FreezeAccount(account_id=HERS, reason="lost card")
 TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], registration(identity("new")), AS_ADA),
     ([], InvalidateSessions(user_id=ANNA, cause="logout_all"), AS_ANNA),
@@ -51,6 +64,13 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([sign_in()], refresh(), AS_ADA),
     ([sign_in()], log_out(), AS_ADA),
     ([], opening(identity("new"), ANNA, opening_balance=100), AS_ADA),
+    ([], RenameAccount(account_id=HERS, account_name=seal("Rainy days")), AS_ANNA),
+    ([], SetLimits(account_id=HERS, daily_limit="5.00", single_limit=None), AS_ADA),
+    ([], FREEZE, AS_ADA),
+    ([FREEZE], UnfreezeAccount(account_id=HERS, reason="found"), AS_ADA),
+    ([], DeactivateAccount(account_id=HERS), AS_ANNA),
+    ([DeactivateAccount(account_id=HERS)], ActivateAccount(account_id=HERS), AS_ANNA),
+    ([], CloseAccount(account_id=ALSO_HERS), AS_ANNA),
     ([], transfer(), AS_ANNA),
     ([], wish(), AS_ANNA),
     ([], rehearsal(), AS_ANNA),
