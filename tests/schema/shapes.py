@@ -38,7 +38,7 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
 def structs(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Return structs of one kind, every field drawn."""
     fields = msgspec.structs.fields(kind)
-    return st.builds(kind, **{field.encode_name: values(field.type) for field in fields})
+    return st.builds(kind, **{field.name: values(field.type) for field in fields})
 
 
 @cache
