@@ -18,7 +18,7 @@ from ledger.append.ports import Head, Store, Unavailable, Vault
 from ledger.append.snapshotting import Snapshotting
 from ledger.commands.asked import Asked, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
-from ledger.commands.user import RegisterUser
+from ledger.commands.user import PersonCommand, RegisterUser
 from ledger.decisions.view import PrivateRow
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private, Sealed
@@ -155,6 +155,7 @@ class Ledger(Application[str]):
             command_id=new_id(),
             born=born,
             answer_subject=subject,
+            shown_subject=shown_subject(command),
         )
 
     async def sealed(self, command: Command, actor: Actor) -> Command:
@@ -191,6 +192,11 @@ class Ledger(Application[str]):
             await self.vault.fetch(subjects=subjects)
         except Unavailable as failure:
             raise Refused(Reason.SERVICE_UNAVAILABLE) from failure
+
+
+def shown_subject(command: Command) -> str | None:
+    """Return whom the answer to a command shows, if it shows a person."""
+    return command.user_id if isinstance(command, RegisterUser | PersonCommand) else None
 
 
 def sealed_kids(state: Any) -> set[str]:

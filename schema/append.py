@@ -103,7 +103,14 @@ class Rows:
     @property
     def statement(self) -> str:
         """Return the leanest statement that writes everything there is."""
-        return APPEND_ALL if self.claims or self.rows else APPEND
+        if not (self.claims or self.rows):
+            return APPEND
+        return APPEND_AND_REMOVE if self.removed else APPEND_ALL
+
+    @property
+    def removed(self) -> list[PrivateRow]:
+        """Return the private rows that have to go."""
+        return [row for row in self.rows.values() if row.values is None]
 
     def parameters(self) -> list[Any]:
         """Return the parameters of `statement`."""
@@ -112,7 +119,8 @@ class Rows:
         lean += [before.position, *self.events.parameters(), *self.commands.parameters()]
         if not (self.claims or self.rows):
             return lean
-        return [*lean, *claim_columns(self.claims, self.position), *row_columns(self.rows)]
+        all_told = [*lean, *claim_columns(self.claims, self.position), *row_columns(self.rows)]
+        return [*all_told, *removal_columns(self.removed)] if self.removed else all_told
 
 
 def claim_columns(claims: dict[tuple[str, str], ClaimChange], position: int) -> list[Any]:
@@ -136,6 +144,8 @@ def row_columns(rows: dict[tuple[str, str], PrivateRow]) -> list[Any]:
     """Return one JSON document per private table: its rows."""
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in PRIVATE_TABLES}
     for row in rows.values():
+        if row.values is None:
+            continue
         values = {
             name: "\\x" + value.hex() if isinstance(value, bytes) else value
             for name, value in row.values.items()
@@ -144,6 +154,13 @@ def row_columns(rows: dict[tuple[str, str], PrivateRow]) -> list[Any]:
     return [msgspec.json.encode(tables[name]).decode() for name in PRIVATE_TABLES]
 
 
+def removal_columns(rows: list[PrivateRow]) -> list[list[str]]:
+    """Return one array of keys per private table that rows can be removed from."""
+    assert all(row.table in REMOVABLE_TABLES for row in rows), rows
+    return [[row.key for row in rows if row.table == table] for table in REMOVABLE_TABLES]
+
+
+REMOVABLE_TABLES = ("data_keys", "credentials")
 PRIVATE_TABLES = {
     "data_keys": "kid",
     "credentials": "user_id",
@@ -217,10 +234,18 @@ PRIVATE_WRITES = """, claimed AS (
 )
 """
 
+REMOVALS = """, lost_keys AS (
+    DELETE FROM log.data_keys USING h, unnest(%b::uuid[]) AS u (k) WHERE kid = u.k
+), lost_credentials AS (
+    DELETE FROM log.credentials USING h, unnest(%b::uuid[]) AS u (k) WHERE user_id = u.k
+)
+"""
+
 TOLD = "SELECT position FROM h"
 
 APPEND = f"{WRITES} {TOLD}"  # constants
 APPEND_ALL = f"{WRITES} {PRIVATE_WRITES} {TOLD}"  # constants
+APPEND_AND_REMOVE = f"{WRITES} {PRIVATE_WRITES} {REMOVALS} {TOLD}"  # constants
 CHECK = "SELECT position FROM log.head WHERE position = %b AND epoch = %b"
 HEAD = "SELECT position, chain_hash, recorded_at, epoch FROM log.head"
 LOCK = HEAD + " FOR UPDATE"

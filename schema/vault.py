@@ -61,6 +61,10 @@ class KeyVault:
         self.keep(self.keks.unwrap(wrapped))
         return PrivateRow("data_keys", kid, msgspec.structs.asdict(wrapped))
 
+    def lose(self, kid: str) -> None:
+        """Forget a key that has been destroyed; from now on it is known as lost."""
+        self.kids[kid] = (time.monotonic() + AT_HAND_SECONDS, None)
+
     def digest(self, *parts: str | int) -> str:
         """Return the keyed hash (hex) that stands for `parts` in claims."""
         text = "\x1f".join(map(str, parts))

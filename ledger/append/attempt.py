@@ -21,7 +21,11 @@ REMEMBERED_STATUSES = frozenset({404, 409, 412, 422})
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """A command on its way: sealed, named, and with the rows that came into being with it."""
+    """A command on its way: sealed, named, and with the rows that came into being with it.
+
+    Its answer is kept under the key of the asker, `answer_subject`, unless it shows a person,
+    `shown_subject`: then it has to become unreadable with them.
+    """
 
     command: Command
     context: Context
@@ -29,6 +33,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     command_id: str
     born: PrivateRow | None = None
     answer_subject: str | None = None
+    shown_subject: str | None = None
 
     @property
     def name(self) -> tuple[str, str]:
@@ -117,7 +122,8 @@ class Attempts:
                 raise NotLoaded(f"command:{key.scope}\n{key.key}")
             return Verdict(refused=refused)
         nothing = View(view.memory, view.rules, view.now, view.context, view.asked)
-        decided = self.decided(submission, nothing, render(refused))
+        asked = msgspec.structs.replace(submission, shown_subject=None)
+        decided = self.decided(asked, nothing, render(refused))
         return Verdict(decided=decided, refused=refused)
 
     def accept(self, submission: Submission, view: View, told: str | Refused) -> Verdict:
@@ -166,12 +172,13 @@ class Attempts:
         )
 
     def answer_key(self, submission: Submission) -> Key | None:
-        """Return the key that answers to this asker are kept under."""
-        if submission.answer_subject is None:
+        """Return the key that the answer is kept under."""
+        subject = submission.shown_subject or submission.answer_subject
+        if subject is None:
             return None
-        key = self.vault.of(submission.answer_subject)
+        key = self.vault.of(subject)
         if key is None:
-            raise NotLoaded(f"subject:{submission.answer_subject}")
+            raise NotLoaded(f"subject:{subject}")
         return key
 
 

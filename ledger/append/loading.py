@@ -86,7 +86,13 @@ class Loading:
             self.keep(name, found.get(name))
 
     def remember(self, written: Decided, position: int) -> None:
-        """Know the answer of a command just committed, so that repeating it costs nothing."""
+        """Know the answer of a command just committed, so that repeating it costs nothing.
+
+        Data keys that it destroyed are forgotten.
+        """
+        for row in written.rows:
+            if row.values is None and row.table == "data_keys":
+                self.vault.lose(row.key)
         if written.request_hash is not None:
             earlier = Remembered(
                 written.command_id,

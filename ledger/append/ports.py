@@ -168,6 +168,9 @@ class Vault(Protocol):
     def digest(self, *parts: str | int) -> str:
         """Return the keyed hash (hex) that stands for `parts` in claims."""
 
+    def lose(self, kid: str) -> None:
+        """Forget a key that has been destroyed."""
+
     async def fetch(self, subjects: Collection[str] = (), kids: Collection[str] = ()) -> None:
         """Bring keys to hand."""
 

@@ -25,7 +25,18 @@ from ledger.commands.payment import (
 )
 from ledger.commands.session import EndSession, RefreshSession, StartSession
 from ledger.commands.transfer import MakeTransfer
-from ledger.commands.user import InvalidateSessions, RegisterUser, SetPasswordHash
+from ledger.commands.user import (
+    ChangeRole,
+    DeleteUser,
+    InvalidateSessions,
+    ReactivateUser,
+    RegisterUser,
+    SetPassword,
+    SetPasswordHash,
+    SuspendUser,
+    UpdateProfile,
+    UpdateUser,
+)
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank
@@ -35,6 +46,15 @@ from ledger.decisions.sessions import exchange, start_session
 from ledger.decisions.settlements import complete_payment, fail_payment
 from ledger.decisions.submissions import cancel_payment, record_submission
 from ledger.decisions.transfers import make_transfer
+from ledger.decisions.user_changes import (
+    change_role,
+    delete_user,
+    reactivate_user,
+    set_password,
+    suspend_user,
+    update_profile,
+    update_user,
+)
 from ledger.decisions.users import invalidate_sessions, register_user, set_password_hash
 from ledger.decisions.view import View
 from ledger.errors import Refused
@@ -47,6 +67,13 @@ DECISIONS: dict[type, Decision] = {
     RegisterUser: register_user,
     InvalidateSessions: invalidate_sessions,
     SetPasswordHash: set_password_hash,
+    UpdateUser: update_user,
+    UpdateProfile: update_profile,
+    ChangeRole: change_role,
+    SuspendUser: suspend_user,
+    ReactivateUser: reactivate_user,
+    SetPassword: set_password,
+    DeleteUser: delete_user,
     StartSession: start_session,
     RefreshSession: exchange,
     EndSession: exchange,

@@ -45,7 +45,7 @@ class PrivateRow(msgspec.Struct, frozen=True):
 
     table: str
     key: str
-    values: dict[str, Any]
+    values: dict[str, Any] | None
 
 
 class Memory(Protocol):
@@ -167,6 +167,10 @@ class View:
     def keep(self, table: str, key: str, values: Mapping[str, Any]) -> None:
         """Wish a private row written together with the events."""
         self.rows.append(PrivateRow(table, key, dict(values)))
+
+    def drop(self, table: str, key: str) -> None:
+        """Wish a private row removed together with the events."""
+        self.rows.append(PrivateRow(table, key, None))
 
     def match_version(self, stream_id: str) -> None:
         """Refuse when the asker expected another version of the resource (http.md §1.8)."""

@@ -96,6 +96,32 @@ NOT_ONES_OWN = any_of(is_system, all_of(has_role("admin"), negate(owns)))
 may_grant_roles = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_end_sessions = Policy(roles=HUMANS, rule=OWNER_OR_ADMIN)
 may_read_user = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+may_read_user_stats = Policy(
+    roles=("admin", "auditor"), rule=any_of(is_system, has_role("admin", "auditor"))
+)
+may_edit_profile = Policy(roles=HUMANS, rule=owns)
+may_set_password = Policy(roles=HUMANS, rule=owns)
+may_update_customer = Policy(roles=STAFF, rule=any_of(is_system, has_role(*STAFF)))
+may_update_staff = Policy(roles=STAFF, rule=SYSTEM_OR_ADMIN)
+may_change_standing = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
+may_delete_user = Policy(roles=("admin",), rule=NOT_ONES_OWN)
+STANDING_FIELDS = frozenset({"role", "status", "verified"})
+
+
+def may_update_user(actor: Actor, target_role: str, fields: Collection[str]) -> None:
+    """Return if `actor` may change these fields of a person, else refuse (identity.md §8.1)."""
+    may_update = may_update_customer if target_role == "user" else may_update_staff
+    may_update(actor)
+    if not STANDING_FIELDS.isdisjoint(fields):
+        may_change_standing(actor)
+
+
+def may_update_profile(actor: Actor, user_id: str, fields: Collection[str]) -> None:
+    """Return if `actor` may change these fields of `user_id` as their own, else refuse."""
+    may_edit_profile(actor, user_id)
+    if not STANDING_FIELDS.isdisjoint(fields):
+        may_change_standing(actor)
+
 
 # Accounts, and what is on them.
 may_open_account = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF)

@@ -112,7 +112,9 @@ class Books:
             assert change.existed is existed, "a claim is inserted, updated or deleted as it is"
             self.memory.entries[name] = ABSENT if change.after is None else change.after
         for row in view.rows:
-            self.private[row.table, row.key] = row.values
+            self.private.pop((row.table, row.key), None)
+            if row.values is not None:
+                self.private[row.table, row.key] = row.values
 
 
 def folded(loaded: Loaded, event: Event, at: str) -> Loaded:

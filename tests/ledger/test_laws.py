@@ -17,7 +17,17 @@ from ledger.commands.account import (
 )
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Command
-from ledger.commands.user import InvalidateSessions, SetPasswordHash
+from ledger.commands.user import (
+    ChangeRole,
+    DeleteUser,
+    InvalidateSessions,
+    ReactivateUser,
+    SetPassword,
+    SetPasswordHash,
+    SuspendUser,
+    UpdateProfile,
+    UpdateUser,
+)
 from ledger.decisions.routing import DECISIONS
 from ledger.errors import Refused
 from ledger.events.recorded import Actor
@@ -28,6 +38,8 @@ from tests.builders import (
     AS_ADA,
     AS_ANNA,
     HERS,
+    NOON,
+    SECOND,
     SESSION,
     TOWN,
     cancel,
@@ -56,10 +68,24 @@ BRANCH = AddBranch(
     bank_id=BANK.bank_id, branch_id=identity("branch"), name="Diagon Alley", country="GB"
 )
 FREEZE = FreezeAccount(account_id=HERS, reason="lost card")
+NAMED = seal("Anna Another")
+SUSPEND = SuspendUser(user_id=ANNA)
+SET_PASSWORD = SetPassword(
+    user_id=ANNA, password_hash="$new$", session_id=identity("fresh"), jti=SECOND, expires_at=NOON
+)
+ENDS_SESSIONS = (InvalidateSessions, SetPassword)
+"""A second time nobody's token is left to ask with."""
 TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], registration(identity("new")), AS_ADA),
     ([], InvalidateSessions(user_id=ANNA, cause="logout_all"), AS_ANNA),
     ([], SetPasswordHash(user_id=ANNA, password_hash="$new$"), AS_ADA),
+    ([], UpdateUser(user_id=ANNA, full_name=NAMED, verified=True), AS_ADA),
+    ([], UpdateProfile(user_id=ANNA, full_name=NAMED), AS_ANNA),
+    ([], ChangeRole(user_id=ANNA, role="support"), AS_ADA),
+    ([], SUSPEND, AS_ADA),
+    ([SUSPEND], ReactivateUser(user_id=ANNA), AS_ADA),
+    ([], SET_PASSWORD, AS_ANNA),
+    ([], DeleteUser(user_id=ANNA, erasure_id=identity("erasure")), AS_ADA),
     ([], sign_in(), AS_ADA),
     ([sign_in()], refresh(), AS_ADA),
     ([sign_in()], log_out(), AS_ADA),
@@ -96,7 +122,7 @@ def test_a_command_asked_twice_is_decided_once(
     books.happened(*TOWN)
     for each in before:
         books.ask(each, AS_ADA)
-    ending = isinstance(command, InvalidateSessions)
+    ending = isinstance(command, ENDS_SESSIONS)
     if ending:
         books.happened(session_started())
     session = (SESSION, 1) if ending else None

@@ -167,6 +167,7 @@ def test_a_new_persons_key_is_at_hand_before_it_is_stored(database: str) -> None
         row = vault.create("ada", new_id())
         key = vault.of("ada")
         assert key is not None
+        assert row.values is not None
         assert (row.table, row.key, row.values["subject"]) == ("data_keys", key.kid, "ada")
         assert vault.reveal(key.seal(EMAIL)) == EMAIL
 

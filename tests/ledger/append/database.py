@@ -52,7 +52,10 @@ class Database:
                 command.answer,
                 command.answer_key,
             )
-            self.rows |= {(row.table, row.key): row.values for row in command.rows}
+            for row in command.rows:
+                self.rows.pop((row.table, row.key), None)
+                if row.values is not None:
+                    self.rows[row.table, row.key] = row.values
         self.change_claims(merged(decided))
         if decided:
             self.batches.append(len(decided))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from ledger.append.appender import Appender
 from ledger.append.attempt import Submission
 from ledger.append.memory import Memory
+from ledger.application import shown_subject
 from ledger.commands.asked import Answer, Asked, Idempotency, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
 from ledger.errors import Reason, Refused
@@ -74,6 +75,7 @@ def submission(
         asked=asked or Asked(),
         command_id=new_id(),
         answer_subject=by.id if by.type == "user" else None,
+        shown_subject=shown_subject(command),
     )
 
 

@@ -55,6 +55,9 @@ class FakeVault:
         self.at_hand.add(f"key of {subject}")
         return PrivateRow("data_keys", kid, {"subject": subject})
 
+    def lose(self, kid: str) -> None:
+        self.lost.add(kid)
+
     def digest(self, *parts: str | int) -> str:
         return "\x1f".join(map(str, parts))
 
