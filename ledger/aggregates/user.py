@@ -56,6 +56,11 @@ def decide(user: User, command: UserCommand) -> list[UserEvent]:
             raise Refused(Reason.USER_NOT_FOUND)
         case Registered(), RegisterUser():
             return []
+        case Registered(), InvalidateSessions(session_version=meant) if meant not in {
+            None,
+            user.session_version,
+        }:
+            return []
         case Registered(), InvalidateSessions(cause=cause):
             version = user.session_version + 1
             return [UserSessionsInvalidated(session_version=version, cause=cause)]
