@@ -15,7 +15,6 @@ from api.routing import position_headers
 from ledger.commands.asked import Answer, Asked, Idempotency, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
 from ledger.errors import Refused
-from ledger.events.recorded import Actor
 
 Handle: TypeAlias = Callable[[Command, Context, Asked], Awaitable[Outcome]]
 Show: TypeAlias = Callable[[Loaded, Reveal], Any]
@@ -32,13 +31,17 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """How the outcome of a command is told. `location` has `{id}` where the id of the data goes."""
+    """How the outcome of a command is told. `location` has `{id}` where the id of the data goes.
+
+    `once` are fields that only this answer shows; `show` leaves them null, and so does a replay.
+    """
 
     show: Show
     status: int = 200
     location: str | None = None
     metadata: Mapping[str, Any] = {}
     versioned: bool = True
+    once: Mapping[str, str] = {}
 
 
 async def ask(call: Call, command: Command, told: Told, *, rehearsed: bool = False) -> Bare:
@@ -48,7 +51,16 @@ async def ask(call: Call, command: Command, told: Told, *, rehearsed: bool = Fal
         asked = msgspec.structs.replace(asked, rehearsed=True)
     outcome = await desk.handle(command, context_of(call), asked)
     assert outcome.answer is not None, "a command with a renderer has an answer"
-    return answer_of(outcome.answer, outcome, desk.epoch)
+    replayed = outcome.replayed or not told.once
+    answer = outcome.answer if replayed else with_secrets(outcome.answer, told.once)
+    return answer_of(answer, outcome, desk.epoch)
+
+
+def with_secrets(answer: Answer, once: Mapping[str, str]) -> Answer:
+    """Return an answer that also shows what is never kept."""
+    document = msgspec.json.decode(answer.body)
+    document["data"] |= once
+    return msgspec.structs.replace(answer, body=msgspec.json.encode(document))
 
 
 def tell_later(call: Call, told: Told, loaded: Loaded, reveal: Reveal, first: Bare) -> Bare:
@@ -65,7 +77,7 @@ def context_of(call: Call) -> Context:
     """Return who asks, and in which story."""
     principal = call.principal
     return Context(
-        actor=Actor(type=principal.kind, id=principal.id, role=principal.role),
+        actor=principal.actor,
         correlation_id=call.ids.id,
         traceparent=call.ids.traceparent,
         session_id=principal.session_id,

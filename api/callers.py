@@ -6,12 +6,15 @@ import msgspec
 
 from api.asgi import Headers
 from ledger.errors import Reason, Refused
+from ledger.events.recorded import Actor
+from ledger.policies.access import ServiceActor
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who makes a request, as proven by the bearer token it carries.
 
-    `role` is user, support, admin or auditor for a human and `service` for a service account.
+    `role` is user, support, admin or auditor for a human and `service` for a service account,
+    whose `session_version` is the generation of its key.
     """
 
     kind: Literal["user", "service", "anonymous"]
@@ -21,6 +24,13 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     session_version: int | None = None
     expires_at: str | None = None
     scopes: frozenset[str] = frozenset()
+
+    @property
+    def actor(self) -> Actor:
+        """Return the caller as policies and commands know them."""
+        if self.kind == "service":
+            return ServiceActor(type=self.kind, id=self.id, role=self.role, scopes=self.scopes)
+        return Actor(type=self.kind, id=self.id, role=self.role)
 
 
 ANONYMOUS = Principal(kind="anonymous")

@@ -28,8 +28,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 def actor_of(call: Call) -> Actor:
     """Return the caller as policies know them."""
-    principal = call.principal
-    return Actor(type=principal.kind, id=principal.id, role=principal.role)
+    return call.principal.actor
 
 
 def is_service(call: Call) -> bool:
@@ -49,8 +48,7 @@ def viewer_of(call: Call) -> str | None:
 
 def permit(call: Call, policy: Policy, owners: Iterable[str]) -> None:
     """Refuse to show a record of `owners` to a caller whom `policy` keeps from it."""
-    if not is_service(call):
-        policy(actor_of(call), *owners)
+    policy(actor_of(call), *owners)
 
 
 def visible(call: Call, item: Item | None, policy: Policy, otherwise: Reason) -> Item:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from eventsourcing.application import Application
 
+from ledger.aggregates.service_account import Active
 from ledger.aggregates.session import Alive
 from ledger.aggregates.user import Registered
 from ledger.append.appender import Appender
@@ -18,6 +19,7 @@ from ledger.append.ports import Head, Store, Unavailable, Vault
 from ledger.append.snapshotting import Snapshotting
 from ledger.commands.asked import Asked, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
+from ledger.commands.service_account import CreateServiceAccount
 from ledger.commands.user import PersonCommand, RegisterUser
 from ledger.decisions.view import PrivateRow
 from ledger.errors import Reason, Refused
@@ -55,6 +57,13 @@ class Standing(msgspec.Struct, frozen=True):
     role: str
     alive: bool
     session_version: int
+
+
+class MachineStanding(msgspec.Struct, frozen=True):
+    """What memory knows of an active service account: the generation of its key, its scopes."""
+
+    generation: int
+    scopes: frozenset[str]
 
 
 class Ledger(Application[str]):
@@ -140,13 +149,22 @@ class Ledger(Application[str]):
         alive = isinstance(family, Alive) and family.user_id == user_id and state.active
         return Standing(state.role, alive, state.session_version)
 
+    def machine(self, service_id: str) -> MachineStanding | None:
+        """Return what memory knows of a service account's right to act; None when nothing."""
+        account = self.memory.entries.get(f"service-{service_id}")
+        if account is None or not isinstance(account.state, Active):
+            return None
+        return MachineStanding(account.state.generation, frozenset(account.state.scopes))
+
     async def prepared(self, command: Command, context: Context, asked: Asked) -> Submission:
         """Seal what is personal; from here on nobody sees it in clear."""
         born: PrivateRow | None = None
-        subject = context.actor.id if context.actor.type == "user" else None
+        subject = context.actor.id if context.actor.type in {"user", "service"} else None
         if isinstance(command, RegisterUser):
             born = self.vault.create(command.user_id, command.data_key_id)
             subject = subject or command.user_id
+        elif isinstance(command, CreateServiceAccount):
+            born = self.vault.create(command.service_id, command.data_key_id)
         sealed_command = await self.sealed(command, context.actor)
         return Submission(
             command=sealed_command,

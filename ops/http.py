@@ -17,7 +17,15 @@ from api.app import create_app
 from api.app import published as document_of
 from api.asgi import App
 from api.asking import Desk
-from api.commands import account_changes, accounts, auth, payments, transfers
+from api.commands import (
+    account_changes,
+    accounts,
+    auth,
+    payments,
+    service_accounts,
+    sessions,
+    transfers,
+)
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -30,9 +38,12 @@ from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
+from api.queries import service_accounts as service_account_queries
+from api.queries import sessions as session_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.reading import Reading
+from api.service_keys import ServiceKeys
 from api.throttle import Patience, Throttle
 from api.token_keys import signing_key
 from api.tokens import Terms, TokenKeys
@@ -45,18 +56,23 @@ from ops.passwords import lengths_of, passwords_of
 from ops.settings import Settings
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
+from schema.vault import KeyVault
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
     """Return every route of the product, commands first."""
     return (
         *auth.ENDPOINTS,
+        *sessions.ENDPOINTS,
+        *service_accounts.ENDPOINTS,
         *user_endpoints(lengths_of(settings)),
         *accounts.ENDPOINTS,
         *account_changes.ENDPOINTS,
         *payments.ENDPOINTS,
         *transfers.ENDPOINTS,
         *auth_queries.ENDPOINTS,
+        *session_queries.ENDPOINTS,
+        *service_account_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
@@ -98,6 +114,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                     pool=books.pool,
                     clock=gate.clock,
                     remembered=books.ledger.standing,
+                    services=ServiceKeys(books.pool, gate.clock, books.ledger.machine),
                 ).authenticate,
                 wire=wire_of(settings),
                 registry=registry(),
@@ -115,6 +132,7 @@ def uses_of(
     ledger = books.ledger
     return {
         Gate: gate,
+        KeyVault: books.vault,
         Rules: books.rules,
         Desk: Desk(handle=ledger.handle, epoch=books.epoch, secret=settings.core.index_key),
         Watch: Watch(ledger.current, ledger.reading),

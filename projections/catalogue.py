@@ -6,6 +6,8 @@ from projections import (
     holds,
     payments,
     postings,
+    service_accounts,
+    sessions,
     transactions,
     transfers,
     trial_balance,
@@ -23,6 +25,8 @@ ALL: tuple[Projector, ...] = (
     postings.PROJECTOR,
     trial_balance.PROJECTOR,
     banks.PROJECTOR,
+    sessions.PROJECTOR,
+    service_accounts.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

@@ -166,6 +166,7 @@ PRIVATE_TABLES = {
     "credentials": "user_id",
     "principals": "user_id",
     "session_state": "session_id",
+    "service_keys": "service_id",
 }
 
 WRITES = """
@@ -231,6 +232,13 @@ PRIVATE_WRITES = """, claimed AS (
     FROM h, json_populate_recordset(NULL::log.session_state, %b::text::json) AS r
     ON CONFLICT (session_id) DO UPDATE SET jti = excluded.jti, alive = excluded.alive,
         expires_at = excluded.expires_at
+), machines AS (
+    INSERT INTO log.service_keys (service_id, key_hash, generation, scopes, status)
+    SELECT r.service_id, r.key_hash, r.generation, r.scopes, r.status
+    FROM h, json_populate_recordset(NULL::log.service_keys, %b::text::json) AS r
+    ON CONFLICT (service_id) DO UPDATE SET
+        key_hash = coalesce(excluded.key_hash, service_keys.key_hash),
+        generation = excluded.generation, scopes = excluded.scopes, status = excluded.status
 )
 """
 

@@ -15,6 +15,7 @@ from ledger.commands.payment import (
     RecordSubmission,
     RehearsePayment,
 )
+from ledger.commands.service_account import CreateServiceAccount, RotateServiceKey
 from ledger.commands.session import EndSession, RefreshSession, StartSession
 from ledger.commands.transfer import MakeTransfer
 from ledger.commands.user import RegisterUser
@@ -22,6 +23,7 @@ from ledger.events.account import AccountCredited, AccountOpened, HoldPlaced
 from ledger.events.event import Event, Sealed
 from ledger.events.payment import PaymentCreated
 from ledger.events.recorded import Actor
+from ledger.events.service_account import ServiceAccountCreated
 from ledger.events.session import SessionStarted
 from ledger.events.user import UserRegistered
 from ledger.identity import derived_id
@@ -51,6 +53,8 @@ def human(user_id: str, role: str = "user") -> Actor:
 
 AS_ANNA, AS_BORIS, AS_ADA = human(ANNA), human(BORIS), human(ADA, "admin")
 AS_SUE, AS_AUDREY = human(SUE, "support"), human(AUDREY, "auditor")
+ROBOT = identity("robot")
+AS_ROBOT = Actor(type="service", id=ROBOT, role="service")
 
 NOON = "2026-03-14T12:00:00.000000Z"
 BEFORE_MIDNIGHT = "2026-03-14T23:59:59.999999Z"
@@ -103,6 +107,12 @@ def account(account_id: str, owner: str, *, balance: int = 0, **terms: Any) -> l
         )
         lines.append((f"account-{account_id}", first))
     return lines
+
+
+def machine(*scopes: str) -> list[Line]:
+    """Return a service account with its first key."""
+    fact = ServiceAccountCreated(name="Payroll", scopes=scopes, key_prefix=f"lbk_{ROBOT}_1")
+    return [(f"service-{ROBOT}", fact)]
 
 
 PEOPLE: list[Line] = [
@@ -242,6 +252,24 @@ def session_started(user_id: str = ANNA) -> tuple[str, SessionStarted]:
 
 def sign_in(user_id: str = ANNA) -> StartSession:
     return StartSession(session_id=SESSION, user_id=user_id, jti=FIRST, expires_at=NEXT_NOON)
+
+
+def new_machine(**fields: Any) -> CreateServiceAccount:
+    known: dict[str, Any] = {
+        "service_id": ROBOT,
+        "name": "Payroll",
+        "scopes": ("transfers:write",),
+        "key_prefix": f"lbk_{ROBOT}_1",
+        "key_hash": b"1" * 32,
+        "data_key_id": identity("key of robot"),
+    }
+    return CreateServiceAccount(**(known | fields))
+
+
+def new_key(number: int = 2) -> RotateServiceKey:
+    """Return the wish for a machine's key of this number."""
+    digest = str(number).encode() * 32
+    return RotateServiceKey(service_id=ROBOT, key_prefix=f"lbk_{ROBOT}_{number}", key_hash=digest)
 
 
 def refresh(jti: str = FIRST, new_jti: str = SECOND, **fields: Any) -> RefreshSession:

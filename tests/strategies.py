@@ -126,7 +126,7 @@ others: st.SearchStrategy[Command] = st.one_of(
     transfers(),
     transfers(),
     transfers(),
-    st.just(InvalidateSessions(user_id=ANNA, cause="logout_all")),
+    st.just(InvalidateSessions(user_id=ANNA, cause="logout_all", session_version=1)),
     st.just(opening(identity("late"), ANNA, opening_balance=100)),
 )
 

@@ -26,7 +26,7 @@ ACCOUNT_TYPES = ("CHECKING", "SAVINGS", "CREDIT", "INVESTMENT")
 async def open_account(call: Call) -> Bare:
     """Open an account for the caller, or for whom the caller may open one."""
     body, account_id = call.body, new_id()
-    user_id = body.get("user_id") or caller_id(call)
+    user_id = body.get("user_id") or own_id(call)
     refuse_link(body)
     command = OpenAccount(
         account_id=account_id,
@@ -41,6 +41,13 @@ async def open_account(call: Call) -> Bare:
     )
     show = partial(show_account, call.use(Rules))
     return await ask(call, command, Told(show=show, status=201, location="/api/accounts/{id}"))
+
+
+def own_id(call: Call) -> str:
+    """Return the caller's id; a service account, which has no accounts, must name an owner."""
+    if call.principal.kind == "service":
+        raise Refused(Reason.MISSING_FIELDS, field="user_id")
+    return caller_id(call)
 
 
 def refuse_link(body: Any) -> None:
@@ -132,7 +139,7 @@ ENDPOINTS = (
         method="POST",
         path="/api/accounts",
         handler=open_account,
-        who=CUSTOMER,
+        who=CUSTOMER.or_service("accounts:write"),
         summary="Open an account",
         tag="Accounts",
         body=OPENING,

@@ -1,13 +1,13 @@
-"""Commands about sessions: login, refresh, logout and logout-all."""
+"""Commands of those who carry no access token: login, refresh and logout."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from api.asking import Desk, context_of
+from api.asking import Desk
 from api.call import Call
-from api.callers import ANYONE, HUMAN
+from api.callers import ANYONE
 from api.claims import Claims
 from api.commands.payments import Watch
 from api.commands.users import show_user
@@ -25,7 +25,7 @@ from api.tokens import Bearer
 from ledger.commands.asked import Asked, Outcome
 from ledger.commands.command import Command, Context
 from ledger.commands.session import EndSession, RefreshSession, StartSession
-from ledger.commands.user import InvalidateSessions, SetPasswordHash
+from ledger.commands.user import SetPasswordHash
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private
 from ledger.events.recorded import Actor
@@ -116,14 +116,6 @@ async def logout(call: Call) -> Reply:
     )
     outcome = await hand_in(call, command, actor)
     return replied(call, Message(message="Signed out."), outcome)
-
-
-async def logout_all(call: Call) -> Reply:
-    """End every session of the caller, in every process, from the next request on."""
-    assert call.principal.id is not None, "the route is open to users only"
-    command = InvalidateSessions(user_id=call.principal.id, cause="logout_all")
-    outcome = await call.use(Desk).handle(command, context_of(call), Asked())
-    return replied(call, Message(message="Signed out everywhere."), outcome)
 
 
 async def presented(call: Call, now: int) -> tuple[Claims, Actor]:
@@ -232,14 +224,5 @@ ENDPOINTS = (
         body=REFRESH_TOKEN,
         data=Message,
         reasons=TOKEN_REASONS,
-    ),
-    Endpoint(
-        method="POST",
-        path="/api/auth/logout-all",
-        handler=logout_all,
-        who=HUMAN,
-        summary="End every session of the caller",
-        tag="Authentication",
-        data=Message,
     ),
 )

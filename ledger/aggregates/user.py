@@ -68,6 +68,11 @@ def decide(user: User, command: UserCommand) -> list[UserEvent]:
             return []
         case Registered(status="DELETED"), _:
             raise Refused(Reason.USER_NOT_FOUND)
+        case Registered(), InvalidateSessions(session_version=meant) if meant not in {
+            None,
+            user.session_version,
+        }:
+            return []
         case Registered(), InvalidateSessions(cause=cause):
             return [invalidated(user, cause)]
         case Registered(), SetPassword():

@@ -14,6 +14,7 @@ from ledger.decisions.routing import DECISIONS
 from ledger.decisions.view import ABSENT, NotLoaded, PrivateRow, View, claim_key
 from ledger.errors import Reason, Refused
 from ledger.events.recorded import Metadata
+from ledger.policies.access import ServiceActor
 from ledger.policies.limits import Rules
 
 REMEMBERED_STATUSES = frozenset({404, 409, 412, 422})
@@ -193,9 +194,9 @@ def born_with(submission: Submission, view: View, sealing: Key | None) -> list[P
 
 def metadata_of(view: View, key: Idempotency | None) -> Metadata:
     """Say who asked and why, for every event of the command."""
-    context = view.context
+    context, caller = view.context, view.caller
     return Metadata(
-        actor=view.caller,
+        actor=caller.recorded if isinstance(caller, ServiceActor) else caller,
         correlation_id=context.correlation_id,
         causation_id=context.causation_id,
         idempotency_key_hash=None if key is None else view.digest("key", key.scope, key.key),

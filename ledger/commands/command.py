@@ -13,7 +13,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who asks, in which story, and because of what.
 
     `session_id` and `session_version` come from a human's access token and are judged again
-    inside the append; None for anybody who signs in otherwise.
+    inside the append, as is the generation of a service account's key, its `session_version`;
+    None for anybody who signs in otherwise.
     """
 
     actor: Actor

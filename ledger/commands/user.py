@@ -20,10 +20,15 @@ class RegisterUser(Command, frozen=True, kw_only=True):
 
 
 class InvalidateSessions(Command, frozen=True, kw_only=True):
-    """End every session of one user: their session version rises."""
+    """End every session of one user: their session version rises.
+
+    `session_version` is the one whose sessions are meant: once it has risen nothing is left to do.
+    None means whichever it is by then.
+    """
 
     user_id: str
     cause: str
+    session_version: int | None = None
 
 
 class SetPasswordHash(Command, frozen=True, kw_only=True):

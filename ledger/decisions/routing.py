@@ -23,7 +23,12 @@ from ledger.commands.payment import (
     RecordSubmission,
     RehearsePayment,
 )
-from ledger.commands.session import EndSession, RefreshSession, StartSession
+from ledger.commands.service_account import (
+    CreateServiceAccount,
+    DisableServiceAccount,
+    RotateServiceKey,
+)
+from ledger.commands.session import CloseSession, EndSession, RefreshSession, StartSession
 from ledger.commands.transfer import MakeTransfer
 from ledger.commands.user import (
     ChangeRole,
@@ -42,7 +47,12 @@ from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.rehearsals import rehearse_payment
-from ledger.decisions.sessions import exchange, start_session
+from ledger.decisions.service_accounts import (
+    create_service_account,
+    disable_service_account,
+    rotate_service_key,
+)
+from ledger.decisions.sessions import close_session, exchange, start_session
 from ledger.decisions.settlements import complete_payment, fail_payment
 from ledger.decisions.submissions import cancel_payment, record_submission
 from ledger.decisions.transfers import make_transfer
@@ -77,6 +87,10 @@ DECISIONS: dict[type, Decision] = {
     StartSession: start_session,
     RefreshSession: exchange,
     EndSession: exchange,
+    CloseSession: close_session,
+    CreateServiceAccount: create_service_account,
+    RotateServiceKey: rotate_service_key,
+    DisableServiceAccount: disable_service_account,
     OpenAccount: open_account,
     RenameAccount: rename_account,
     SetLimits: set_limits,

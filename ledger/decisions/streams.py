@@ -5,7 +5,16 @@ from typing import Any
 
 import msgspec
 
-from ledger.aggregates import account, account_states, bank, payment, posting, session, user
+from ledger.aggregates import (
+    account,
+    account_states,
+    bank,
+    payment,
+    posting,
+    service_account,
+    session,
+    user,
+)
 
 
 class StreamType(msgspec.Struct, frozen=True):
@@ -24,6 +33,9 @@ STREAM_TYPES = {
     "user": StreamType(user.UNREGISTERED, user.evolve, user.User),
     "roster": StreamType(user.EMPTY_ROSTER, user.evolve_roster, user.Roster),
     "session": StreamType(session.UNSTARTED, session.evolve, session.Session),
+    "service": StreamType(
+        service_account.UNCREATED, service_account.evolve, service_account.ServiceAccount
+    ),
     "account": StreamType(account_states.UNOPENED, account.evolve, account_states.Account),
     "posting": StreamType(posting.UNBOOKED, posting.evolve, posting.Posting, remembered=False),
     "transfer": StreamType(

@@ -36,8 +36,10 @@ def invalidate_sessions(view: View, command: InvalidateSessions) -> str:
     """Kill every token of every family of one user."""
     access.may_end_sessions(view.caller, command.user_id)
     stream = f"user-{command.user_id}"
-    view.record(stream, *user.decide(view.state(stream), command))
-    keep_principal(view, command.user_id)
+    events = user.decide(view.state(stream), command)
+    view.record(stream, *events)
+    if events:
+        keep_principal(view, command.user_id)
     return stream
 
 

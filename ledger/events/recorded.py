@@ -9,6 +9,7 @@ from ledger.events.bank import BankEvent
 from ledger.events.event import Event
 from ledger.events.payment import PaymentEvent
 from ledger.events.posting import PostingEvent
+from ledger.events.service_account import ServiceAccountEvent
 from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
 from ledger.events.user import RosterEvent, UserEvent
@@ -17,6 +18,7 @@ AnyEvent: TypeAlias = (
     UserEvent
     | RosterEvent
     | SessionEvent
+    | ServiceAccountEvent
     | AccountEvent
     | PostingEvent
     | TransferEvent

@@ -2,6 +2,8 @@
 
 Every edge and every decision asks the same policies: `may_pay_from(actor, owner_id)` returns, or
 raises `Refused` with what http.md §4 says for that action.
+
+A service account acts by scope alone: a policy with `scopes` lets it act on anybody's record.
 """
 
 from collections.abc import Callable, Collection
@@ -21,6 +23,19 @@ READERS = ("support", "admin", "auditor")
 STAFF = ("support", "admin")
 HUMANS = ("user", "support", "admin", "auditor")
 NOBODY_IN_PARTICULAR = ""
+SCOPES = ("transfers:write", "holds:write", "accounts:read", "accounts:write", "ledger:read")
+"""All there are."""
+
+
+class ServiceActor(Actor, frozen=True, kw_only=True):
+    """A service account with the scopes it has at this moment."""
+
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def recorded(self) -> Actor:
+        """Return it as events name it."""
+        return Actor(type=self.type, id=self.id, role=self.role)
 
 
 def has_role(*roles: str) -> Rule:
@@ -31,6 +46,11 @@ def has_role(*roles: str) -> Rule:
 def owns(actor: Actor, owners: Collection[str]) -> bool:
     """Say yes to a user about their own record."""
     return actor.type == "user" and actor.id in owners
+
+
+def has_scope(*scopes: str) -> Rule:
+    """Say yes to a service account with one of these scopes, whoever owns the record."""
+    return lambda actor, _: isinstance(actor, ServiceActor) and not actor.scopes.isdisjoint(scopes)
 
 
 def is_system(actor: Actor, _: Collection[str]) -> bool:
@@ -57,19 +77,23 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """One action: the roles it is open to at all, and the rule about the record.
 
     A role it is not open to gets `insufficient_permissions`; a refused record gets `otherwise`.
+    A service account with one of `scopes` may act on every record.
     """
 
     roles: tuple[str, ...]
     rule: Rule
+    scopes: tuple[str, ...] = ()
     otherwise: Reason = Reason.INSUFFICIENT_PERMISSIONS
 
     def __call__(self, actor: Actor, *owners: str, **facts: Any) -> None:
         """Return if `actor` may act on a record of `owners`, else refuse with `facts`."""
-        if actor.type != "system" and actor.role not in self.roles:
+        if not self.is_open_to(actor):
             raise Refused(
-                Reason.INSUFFICIENT_PERMISSIONS, role=actor.role, required_roles=sorted(self.roles)
+                Reason.INSUFFICIENT_PERMISSIONS,
+                role=actor.role,
+                required_roles=sorted(self.roles) + self.required_scopes,
             )
-        if self.rule(actor, owners):
+        if actor.type == "service" or self.rule(actor, owners):
             return
         if self.otherwise is Reason.INSUFFICIENT_PERMISSIONS:
             facts |= {"role": actor.role, "required_roles": self.without_owning()}
@@ -77,13 +101,28 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def allows(self, actor: Actor, *owners: str) -> bool:
         """Say whether `actor` may, without refusing."""
-        known = actor.type == "system" or actor.role in self.roles
-        return known and self.rule(actor, owners)
+        return self.is_open_to(actor) and (actor.type == "service" or self.rule(actor, owners))
+
+    def is_open_to(self, actor: Actor) -> bool:
+        """Say whether `actor` may do this to any record at all."""
+        match actor.type:
+            case "system":
+                return True
+            case "service":
+                return has_scope(*self.scopes)(actor, ())
+            case _:
+                return actor.role in self.roles
+
+    @property
+    def required_scopes(self) -> list[str]:
+        """Name the scopes that open this action to service accounts."""
+        return sorted(f"service:{scope}" for scope in self.scopes)
 
     def without_owning(self) -> list[str]:
-        """Name the roles that may act on everybody's record."""
+        """Name the roles and scopes that may act on everybody's record."""
         strangers = (Actor(type="user", id=NOBODY_IN_PARTICULAR, role=role) for role in self.roles)
-        return sorted(each.role or "" for each in strangers if self.rule(each, ()))
+        roles = sorted(each.role or "" for each in strangers if self.rule(each, ()))
+        return roles + self.required_scopes
 
 
 SYSTEM_OR_ADMIN = any_of(is_system, has_role("admin"))
@@ -123,8 +162,11 @@ def may_update_profile(actor: Actor, user_id: str, fields: Collection[str]) -> N
         may_change_standing(actor)
 
 
+# Service accounts.
+may_manage_service_accounts = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
+
 # Accounts, and what is on them.
-may_open_account = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF)
+may_open_account = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF, scopes=("accounts:write",))
 may_set_account_terms = Policy(roles=("admin",), rule=NOT_ONES_OWN)
 may_change_account = Policy(
     roles=CUSTOMERS, rule=OWNER_OR_STAFF, otherwise=Reason.UNAUTHORIZED_ACCESS
@@ -134,6 +176,12 @@ may_close_account = Policy(
     roles=CUSTOMERS, rule=OWNER_OR_ADMIN, otherwise=Reason.UNAUTHORIZED_ACCESS
 )
 may_read_account = Policy(roles=HUMANS, rule=OWNER_OR_READER, otherwise=Reason.UNAUTHORIZED_ACCESS)
+may_read_account = Policy(
+    roles=HUMANS,
+    rule=OWNER_OR_READER,
+    scopes=("accounts:read",),
+    otherwise=Reason.UNAUTHORIZED_ACCESS,
+)
 
 # Payments.
 may_pay_from = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN, otherwise=Reason.UNAUTHORIZED_ACCESS)
@@ -149,9 +197,17 @@ may_read_payment_stats = Policy(roles=HUMANS, rule=OWNER_OR_READER)
 
 # Transfers: a record with two owners is open to both of them.
 may_transfer_from = Policy(
-    roles=CUSTOMERS, rule=OWNER_OR_ADMIN, otherwise=Reason.UNAUTHORIZED_ACCESS
+    roles=CUSTOMERS,
+    rule=OWNER_OR_ADMIN,
+    scopes=("transfers:write",),
+    otherwise=Reason.UNAUTHORIZED_ACCESS,
 )
-may_read_transfer = Policy(roles=HUMANS, rule=OWNER_OR_READER, otherwise=Reason.UNAUTHORIZED_ACCESS)
+may_read_transfer = Policy(
+    roles=HUMANS,
+    rule=OWNER_OR_READER,
+    scopes=("accounts:read",),
+    otherwise=Reason.UNAUTHORIZED_ACCESS,
+)
 
 # The whole bank.
 may_read_everything = Policy(roles=READERS, rule=any_of(is_system, has_role(*READERS)))

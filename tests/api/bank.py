@@ -18,6 +18,7 @@ from api.asgi import App
 from api.asking import Desk
 from api.callers import Authenticate, nobody
 from api.commands import auth as auth_commands
+from api.commands import sessions as session_commands
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
 from api.consistency import Freshness
@@ -105,7 +106,12 @@ class House:
         self.authenticate: Authenticate = nobody
 
     def app(self) -> App:
-        endpoints = (*auth_commands.ENDPOINTS, *auth_queries.ENDPOINTS, *user_endpoints(Lengths()))
+        endpoints = (
+            *auth_commands.ENDPOINTS,
+            *session_commands.ENDPOINTS,
+            *auth_queries.ENDPOINTS,
+            *user_endpoints(Lengths()),
+        )
         return create_app(endpoints, self.uses, authenticate=self.authenticate)
 
     @asynccontextmanager

@@ -30,14 +30,21 @@ from ledger.events.payment import (
 )
 from ledger.events.posting import PostingBooked
 from ledger.events.recorded import SYSTEM, Envelope, Metadata
+from ledger.events.service_account import (
+    ServiceAccountCreated,
+    ServiceAccountDisabled,
+    ServiceKeyRotated,
+)
+from ledger.events.session import SessionEnded, SessionRefreshed, SessionStarted
 from ledger.events.transfer import TransferBooked
-from ledger.events.user import UserRegistered
+from ledger.events.user import UserRegistered, UserSessionsInvalidated
 from ledger.identity import new_id, numbered_id
 from ledger.times import utc_text
 from schema.seals import DataKey, KeyEncryptionKeys, WrappedKey
 
 KEKS = KeyEncryptionKeys({"k1": bytes(32)})
 BEGIN = datetime(2025, 3, 1, 9, tzinfo=UTC)
+FAR = "2999-01-01T00:00:00.000000Z"
 Step = tuple[str, Event]
 
 
@@ -103,6 +110,39 @@ class History:
         )
         self.command((f"user-{user_id}", event))
         return user_id
+
+    def session(self, user_id: str, ip: str = "192.0.2.7") -> str:
+        """Let somebody sign in."""
+        session_id = new_id()
+        started = SessionStarted(
+            session_id=session_id,
+            user_id=user_id,
+            jti=new_id(),
+            expires_at=FAR,
+            ip=self.seal(user_id, ip),
+            user_agent=None,
+        )
+        self.command((f"session-{session_id}", started))
+        return session_id
+
+    def refresh(self, session_id: str) -> None:
+        renewed = SessionRefreshed(old_jti=new_id(), new_jti=new_id(), expires_at=FAR)
+        self.command((f"session-{session_id}", renewed))
+
+    def log_out(self, session_id: str) -> None:
+        self.command((f"session-{session_id}", SessionEnded(cause="logout")))
+
+    def log_out_everywhere(self, user_id: str, version: int) -> None:
+        risen = UserSessionsInvalidated(session_version=version, cause="logout_all")
+        self.command((f"user-{user_id}", risen))
+
+    def machine(self, name: str = "Payroll") -> str:
+        """Create a service account and give it another key."""
+        service_id = new_id()
+        first = ServiceAccountCreated(name=name, scopes=("ledger:read",), key_prefix="lbk_1")
+        second = ServiceKeyRotated(key_prefix="lbk_2")
+        self.command((f"service-{service_id}", first), (f"service-{service_id}", second))
+        return service_id
 
     def account(
         self, user_id: str, opening: int = 100_000, currency: str = "USD", **terms: Any
@@ -252,6 +292,9 @@ class History:
 
     def cancel(self, payment_id: str) -> None:
         self.command((f"payment-{payment_id}", PaymentCancelled(cause="caller", by=None)))
+
+    def disable(self, service_id: str) -> None:
+        self.command((f"service-{service_id}", ServiceAccountDisabled()))
 
     def bank(self, code: str = "DEMO_BANK_US", name: str = "Demo Bank") -> str:
         bank_id = new_id()

@@ -19,6 +19,8 @@ class Script:
         ]
         self.waiting: list[tuple[str, str]] = []
         self.processing: list[tuple[str, str]] = []
+        self.visit(0)
+        history.disable(history.machine())
         history.bank()
 
     def play(self, numbers: Iterable[int]) -> None:
@@ -32,6 +34,15 @@ class Script:
         self.history.transfer(
             self.accounts[source], self.accounts[source ^ 1], 1 + number % 99, f"Rent {number}"
         )
+
+    def visit(self, number: int) -> None:
+        """Sign in and out, from one place and from everywhere."""
+        user = self.users[number % 2]
+        first, second = self.history.session(user), self.history.session(user)
+        self.history.refresh(first)
+        self.history.log_out(second)
+        self.history.log_out_everywhere(user, 2)
+        self.history.session(user)
 
     def ask(self, number: int) -> None:
         """Create a payment."""
