@@ -18,6 +18,7 @@ from ledger.append.ports import Head, Store, Unavailable, Vault
 from ledger.append.snapshotting import Snapshotting
 from ledger.commands.asked import Asked, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
+from ledger.commands.transfer import MakeTransfers
 from ledger.commands.user import RegisterUser
 from ledger.decisions.view import PrivateRow
 from ledger.errors import Reason, Refused
@@ -143,7 +144,7 @@ class Ledger(Application[str]):
     async def prepared(self, command: Command, context: Context, asked: Asked) -> Submission:
         """Seal what is personal; from here on nobody sees it in clear."""
         born: PrivateRow | None = None
-        subject = context.actor.id if context.actor.type == "user" else None
+        subject = context.actor.id if context.actor.type in {"user", "service"} else None
         if isinstance(command, RegisterUser):
             born = self.vault.create(command.user_id, command.data_key_id)
             subject = subject or command.user_id
@@ -159,6 +160,9 @@ class Ledger(Application[str]):
 
     async def sealed(self, command: Command, actor: Actor) -> Command:
         """Return `command` with its personal texts sealed under their owners' keys."""
+        if isinstance(command, MakeTransfers):
+            sealed_ones = [await self.sealed(each, actor) for each in command.transfers]
+            return msgspec.structs.replace(command, transfers=tuple(sealed_ones))
         private = {
             name: value
             for name in command.__struct_fields__

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ledger.aggregates.account_funds import counted, credit, debit
+from ledger.aggregates.account_funds import correct, counted, credit, debit
 from ledger.aggregates.account_holds import (
     capture_hold,
     captured,
@@ -15,6 +15,7 @@ from ledger.aggregates.account_states import Account, Open, Unopened
 from ledger.commands.account import (
     AccountCommand,
     CaptureHold,
+    CorrectAccount,
     CreditAccount,
     DebitAccount,
     OpenAccount,
@@ -54,6 +55,8 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             return debit(account, command)
         case Open(), CreditAccount():
             return credit(account, command)
+        case Open(), CorrectAccount():
+            return correct(account, command)
 
 
 def opened(command: OpenAccount) -> AccountOpened:

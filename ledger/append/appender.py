@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ledger.append.attempt import Attempts, Submission, Verdict
+from ledger.append.batch import Batch, moved
 from ledger.append.loading import Loading
 from ledger.append.memory import CLAIM, Memory, Overlay
 from ledger.append.ports import (
@@ -36,15 +37,6 @@ FOLLOW_MAX = 20_000
 LOOKUPS_MAX = 16
 RESOLVE_SECONDS = 0.25
 IDLE_SECONDS = 1.0
-
-
-class Batch:
-    """Commands decided together, what they changed, and what must be written for them."""
-
-    def __init__(self, overlay: Overlay, staged: Staged) -> None:
-        self.waiting: list[Waiting] = []
-        self.overlay, self.staged = overlay, staged
-        self.commit: asyncio.Task[None] | None = None
 
 
 class Appender:
@@ -98,7 +90,7 @@ class Appender:
 
     def decide_queued(self, head: Head) -> None:
         """Decide what has arrived, on top of the batch that is being committed."""
-        while self.queue.waiting and (self.next is None or len(self.next.waiting) < BATCH_MAX):
+        while self.queue.waiting and (self.next is None or self.next.weight < BATCH_MAX):
             if self.next is None:
                 under = self.memory if self.flying is None else self.flying.overlay
                 after = head if self.flying is None else self.flying.staged.head
@@ -107,7 +99,7 @@ class Appender:
             try:
                 self.attempt(waiting, self.next.overlay, self.next.staged.head)
             except NotLoaded as missing:
-                self.loading.want(missing.key, partial(self.resume, waiting))
+                self.loading.want(missing.keys, partial(self.resume, waiting))
                 continue
             self.stage(waiting, self.next)
 
@@ -122,6 +114,7 @@ class Appender:
             self.queue.waiting.extendleft(reversed(batch.waiting))
             return
         batch.waiting.append(waiting)
+        batch.weight += waiting.submission.command.weight
 
     def resume(self, waiting: Waiting, failure: Exception | None) -> None:
         """Decide a command again, now that what it asked for is there; or tell why it is not."""
@@ -191,7 +184,7 @@ class Appender:
         """Attempt one command on top of the earlier ones. Raises `NotLoaded`."""
         now = max(self.clock(), head.recorded_at)
         try:
-            waiting.verdict = self.attempts.attempt(waiting.submission, overlay, now)
+            waiting.verdict = self.attempts.attempt(waiting.submission, overlay, now, head.position)
         except NotLoaded:
             raise
         except Exception as failure:  # noqa: BLE001  # told to the asker; the others go on
@@ -214,12 +207,14 @@ class Appender:
     async def decide_locked(self, batch: list[Waiting], turn: Turn) -> Overlay:
         """Attempt the whole batch, fetching what is missing while nobody else can append."""
         for _ in range(LOOKUPS_MAX):
-            overlay, missing = Overlay(self.memory), set[str]()
+            overlay, missing, head = Overlay(self.memory), set[str](), turn.head
             for waiting in batch:
                 try:
-                    self.attempt(waiting, overlay, turn.head)
+                    self.attempt(waiting, overlay, head)
                 except NotLoaded as absent:
-                    missing.add(absent.key)
+                    missing.update(absent.keys)
+                    continue
+                head = moved(head, waiting)
             if not missing:
                 return overlay
             await self.loading.bring(missing, turn)

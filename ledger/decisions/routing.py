@@ -14,13 +14,20 @@ from ledger.commands.payment import (
     RecordSubmission,
     RehearsePayment,
 )
+from ledger.commands.period import ClosePeriod, ReopenPeriod
+from ledger.commands.posting import ReversePosting
+from ledger.commands.quote import IssueQuote
 from ledger.commands.session import EndSession, RefreshSession, StartSession
-from ledger.commands.transfer import MakeTransfer
+from ledger.commands.transfer import MakeTransfer, MakeTransfers
 from ledger.commands.user import InvalidateSessions, RegisterUser, SetPasswordHash
 from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank
+from ledger.decisions.bulk import make_transfers
 from ledger.decisions.payments import create_payment, process_payment
+from ledger.decisions.periods import close_period, reopen_period
+from ledger.decisions.quotes import issue_quote
 from ledger.decisions.rehearsals import rehearse_payment
+from ledger.decisions.reversals import reverse_posting
 from ledger.decisions.sessions import exchange, start_session
 from ledger.decisions.settlements import complete_payment, fail_payment
 from ledger.decisions.submissions import cancel_payment, record_submission
@@ -42,6 +49,11 @@ DECISIONS: dict[type, Decision] = {
     EndSession: exchange,
     OpenAccount: open_account,
     MakeTransfer: make_transfer,
+    MakeTransfers: make_transfers,
+    ReversePosting: reverse_posting,
+    IssueQuote: issue_quote,
+    ClosePeriod: close_period,
+    ReopenPeriod: reopen_period,
     CreatePayment: create_payment,
     RehearsePayment: rehearse_payment,
     ProcessPayment: process_payment,

@@ -5,7 +5,17 @@ from typing import Any
 
 import msgspec
 
-from ledger.aggregates import account, account_states, bank, payment, posting, session, user
+from ledger.aggregates import (
+    account,
+    account_states,
+    bank,
+    payment,
+    period,
+    posting,
+    quote,
+    session,
+    user,
+)
 
 
 class StreamType(msgspec.Struct, frozen=True):
@@ -31,6 +41,8 @@ STREAM_TYPES = {
     ),
     "payment": StreamType(payment.UNCREATED, payment.evolve, payment.Payment),
     "bank": StreamType(bank.UNKNOWN, bank.evolve, bank.Bank),
+    "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
+    "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
 }
 
 UUID_CHARACTERS = 36

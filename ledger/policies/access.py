@@ -38,6 +38,11 @@ def is_system(actor: Actor, _: Collection[str]) -> bool:
     return actor.type == "system"
 
 
+def is_service(actor: Actor, _: Collection[str]) -> bool:
+    """Say yes to a service account; which scopes it has is judged where it came in."""
+    return actor.type == "service"
+
+
 def all_of(*rules: Rule) -> Rule:
     """Say yes when every rule does."""
     return lambda actor, owners: all(rule(actor, owners) for rule in rules)
@@ -116,10 +121,23 @@ may_read_payment_stats = Policy(roles=HUMANS, rule=OWNER_OR_READER)
 
 # Transfers: a record with two owners is open to both of them.
 may_transfer_from = Policy(
-    roles=CUSTOMERS, rule=OWNER_OR_ADMIN, otherwise=Reason.UNAUTHORIZED_ACCESS
+    roles=(*CUSTOMERS, "service"),
+    rule=any_of(OWNER_OR_ADMIN, is_service),
+    otherwise=Reason.UNAUTHORIZED_ACCESS,
 )
+may_ignore_limits = Policy(roles=("service",), rule=is_service)
+may_back_date = Policy(
+    roles=(*STAFF, "service"), rule=any_of(is_system, has_role(*STAFF), is_service)
+)
+may_ask_for_quote = Policy(roles=(*CUSTOMERS, "service"), rule=lambda _, __: True)
 may_read_transfer = Policy(roles=HUMANS, rule=OWNER_OR_READER, otherwise=Reason.UNAUTHORIZED_ACCESS)
 
+# Postings and quotes: what was booked, and what was promised to whom.
+may_read_posting = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+may_reverse_posting = Policy(roles=("admin", "service"), rule=any_of(NOT_ONES_OWN, is_service))
+may_read_quote = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+
 # The whole bank.
+may_close_periods = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_read_everything = Policy(roles=READERS, rule=any_of(is_system, has_role(*READERS)))
 may_change_banks = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
