@@ -20,6 +20,7 @@ from ledger.append.snapshotting import Snapshotting
 from ledger.commands.asked import Asked, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
 from ledger.commands.service_account import CreateServiceAccount
+from ledger.commands.transfer import MakeTransfers
 from ledger.commands.user import PersonCommand, RegisterUser
 from ledger.decisions.view import PrivateRow
 from ledger.errors import Reason, Refused
@@ -178,6 +179,9 @@ class Ledger(Application[str]):
 
     async def sealed(self, command: Command, actor: Actor) -> Command:
         """Return `command` with its personal texts sealed under their owners' keys."""
+        if isinstance(command, MakeTransfers):
+            sealed_ones = [await self.sealed(each, actor) for each in command.transfers]
+            return msgspec.structs.replace(command, transfers=tuple(sealed_ones))
         private = {
             name: value
             for name in command.__struct_fields__

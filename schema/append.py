@@ -56,8 +56,9 @@ class Rows:
         """Append one command and its events to the arrays."""
         first = self.position + 1
         metadata = msgspec.Raw(encode(each.metadata))
-        for stream_id, version, event in each.events:
-            self.add_event(each.now, metadata, stream_id, version, event)
+        for place, (stream_id, version, event) in enumerate(each.events):
+            times = (each.now, each.back_dated.get(place, each.now))
+            self.add_event(times, metadata, stream_id, version, event)
         if each.events:
             self.recorded_at = each.now
             self.events.add_command(each, len(each.events))
@@ -69,13 +70,31 @@ class Rows:
             self.rows[row.table, row.key] = row
 
     def add_event(
-        self, now: str, metadata: msgspec.Raw, stream_id: str, version: int, event: Any
+        self,
+        times: tuple[str, str],
+        metadata: msgspec.Raw,
+        stream_id: str,
+        version: int,
+        event: Any,
     ) -> None:
-        """Append one event: its canonical bytes, its hash and its place in the chain."""
-        event_id, kind = new_id(), type(event)
+        """Append one event: its canonical bytes, its hash and its place in the chain.
+
+        `times`: when it is recorded, and since when it counts.
+        """
+        (now, effective_at), event_id, kind = times, new_id(), type(event)
         name, schema_version = kind.stored_as, kind.schema_version
         data = encode(
-            Outgoing(event, now, event_id, metadata, now, schema_version, stream_id, version, name)
+            Outgoing(
+                event,
+                effective_at,
+                event_id,
+                metadata,
+                now,
+                schema_version,
+                stream_id,
+                version,
+                name,
+            )
         )
         self.position += 1
         content = content_hash(self.position, data)

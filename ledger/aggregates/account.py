@@ -3,7 +3,7 @@
 import msgspec
 
 from ledger.aggregates.account_conditions import change_limits, changed, rename, transition
-from ledger.aggregates.account_funds import counted, credit, debit
+from ledger.aggregates.account_funds import correct, counted, credit, debit
 from ledger.aggregates.account_holds import (
     capture_hold,
     captured,
@@ -19,6 +19,7 @@ from ledger.commands.account import (
     CaptureHold,
     ChangeLimits,
     CloseAccount,
+    CorrectAccount,
     CreditAccount,
     DeactivateAccount,
     DebitAccount,
@@ -85,6 +86,8 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             | CloseAccount(),
         ):
             return [transition(account, command)]
+        case Open(), CorrectAccount():
+            return correct(account, command)
 
 
 def opened(command: OpenAccount) -> AccountOpened:

@@ -20,6 +20,7 @@ from ledger.events.payment import (
     PaymentEvent,
     PaymentFailed,
     PaymentProcessingStarted,
+    PaymentReversed,
     PaymentSubmitted,
 )
 
@@ -55,7 +56,7 @@ class Processing(msgspec.Struct, frozen=True, tag="PROCESSING"):
 
 
 class Completed(msgspec.Struct, frozen=True, tag="COMPLETED"):
-    """Booked by exactly one posting."""
+    """Booked by exactly one posting, which may have been reversed since."""
 
     terms: PaymentCreated
     hold_id: str | None
@@ -63,6 +64,7 @@ class Completed(msgspec.Struct, frozen=True, tag="COMPLETED"):
     posting_id: str
     external_transaction_id: str | None
     posted_at: str
+    reversal_posting_id: str | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag="FAILED"):
@@ -137,6 +139,8 @@ def evolve(payment: Payment, event: PaymentEvent, at: str) -> Payment:
             return completed(payment, event)
         case Processing(), PaymentFailed(reason=reason):
             return Failed(payment.terms, payment.hold_id, payment.started_at, reason, at)
+        case Completed(reversal_posting_id=None), PaymentReversed(posting_id=posting_id):
+            return msgspec.structs.replace(payment, reversal_posting_id=posting_id)
         case _:
             raise AssertionError(f"{type(event).__name__} cannot follow {type(payment).__name__}")
 

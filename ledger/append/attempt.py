@@ -77,9 +77,10 @@ class Attempts:
     ) -> None:
         self.rules, self.vault, self.earlier = rules, vault, earlier
 
-    def attempt(self, submission: Submission, overlay: Overlay, now: str) -> Verdict:
+    def attempt(self, submission: Submission, overlay: Overlay, now: str, position: int) -> Verdict:
         """Decide one command on top of `overlay`, which is left as it is. Raises `NotLoaded`."""
         view = View(overlay, self.rules, now, submission.context, submission.asked)
+        view.position = position
         try:
             judge_caller(view)
         except Refused as refused:
@@ -170,6 +171,7 @@ class Attempts:
                 else sealing.seal_bytes(pack(answer), submission.command_id)
             ),
             answer_key=None if sealing is None else sealing.kid,
+            back_dated=view.back_dated,
         )
 
     def answer_key(self, submission: Submission) -> Key | None:

@@ -25,7 +25,8 @@ class Decided(msgspec.Struct, frozen=True):
     """A command that was decided: everything one transaction must write for it.
 
     `scope` and `key` name it for ever: the asker's idempotency key, or '' and its own id.
-    `events` are (stream id, version, event); `answer` is sealed under `answer_key`.
+    `events` are (stream id, version, event); `answer` is sealed under `answer_key`. `back_dated`
+    are the effective times, by place in `events`, of those that count from before `now`.
     """
 
     command_id: str
@@ -39,6 +40,7 @@ class Decided(msgspec.Struct, frozen=True):
     rows: Sequence[PrivateRow]
     answer: bytes | None
     answer_key: str | None
+    back_dated: dict[int, str] = {}
 
 
 class Remembered(msgspec.Struct, frozen=True):

@@ -137,6 +137,21 @@ class CreditAccount(Command, frozen=True, kw_only=True):
     amount: int
 
 
+class CorrectAccount(Command, frozen=True, kw_only=True):
+    """Undo one entry by `amount` signed minor units; limits do not apply to corrections.
+
+    `uncounted` minor units of posting `undone_id` stop counting on the day of `now`.
+    """
+
+    account_id: str
+    posting_id: str
+    entry_id: str
+    amount: int
+    undone_id: str
+    uncounted: int
+    now: str
+
+
 StateCommand: TypeAlias = (
     FreezeAccount | UnfreezeAccount | DeactivateAccount | ActivateAccount | CloseAccount
 )
@@ -150,4 +165,5 @@ AccountCommand: TypeAlias = (
     | ReleaseHold
     | DebitAccount
     | CreditAccount
+    | CorrectAccount
 )

@@ -8,6 +8,11 @@ from ledger.events.recorded import Actor
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A wish. The ledger may refuse it; repeating it must change nothing."""
 
+    @property
+    def weight(self) -> int:
+        """Return how many ordinary commands it is worth when batches are filled."""
+        return 1
+
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who asks, in which story, and because of what.

@@ -23,13 +23,16 @@ from ledger.commands.payment import (
     RecordSubmission,
     RehearsePayment,
 )
+from ledger.commands.period import ClosePeriod, ReopenPeriod
+from ledger.commands.posting import ReversePosting
+from ledger.commands.quote import IssueQuote
 from ledger.commands.service_account import (
     CreateServiceAccount,
     DisableServiceAccount,
     RotateServiceKey,
 )
 from ledger.commands.session import CloseSession, EndSession, RefreshSession, StartSession
-from ledger.commands.transfer import MakeTransfer
+from ledger.commands.transfer import MakeTransfer, MakeTransfers
 from ledger.commands.user import (
     ChangeRole,
     DeleteUser,
@@ -45,8 +48,12 @@ from ledger.commands.user import (
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank
+from ledger.decisions.bulk import make_transfers
 from ledger.decisions.payments import create_payment, process_payment
+from ledger.decisions.periods import close_period, reopen_period
+from ledger.decisions.quotes import issue_quote
 from ledger.decisions.rehearsals import rehearse_payment
+from ledger.decisions.reversals import reverse_posting
 from ledger.decisions.service_accounts import (
     create_service_account,
     disable_service_account,
@@ -100,6 +107,11 @@ DECISIONS: dict[type, Decision] = {
     ActivateAccount: change_state,
     CloseAccount: change_state,
     MakeTransfer: make_transfer,
+    MakeTransfers: make_transfers,
+    ReversePosting: reverse_posting,
+    IssueQuote: issue_quote,
+    ClosePeriod: close_period,
+    ReopenPeriod: reopen_period,
     CreatePayment: create_payment,
     RehearsePayment: rehearse_payment,
     ProcessPayment: process_payment,

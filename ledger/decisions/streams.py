@@ -10,7 +10,9 @@ from ledger.aggregates import (
     account_states,
     bank,
     payment,
+    period,
     posting,
+    quote,
     service_account,
     session,
     user,
@@ -43,6 +45,8 @@ STREAM_TYPES = {
     ),
     "payment": StreamType(payment.UNCREATED, payment.evolve, payment.Payment),
     "bank": StreamType(bank.UNKNOWN, bank.evolve, bank.Bank),
+    "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
+    "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
 }
 
 UUID_CHARACTERS = 36

@@ -55,6 +55,13 @@ class PaymentFailed(Event, frozen=True, kw_only=True):
     attempts: int
 
 
+class PaymentReversed(Event, frozen=True, kw_only=True):
+    """`posting_id` is the posting that undid the payment's own; the payment stays COMPLETED."""
+
+    stored_as: ClassVar[str] = "PaymentReversed"
+    posting_id: str
+
+
 PaymentEvent: TypeAlias = (
     PaymentCreated
     | PaymentCancelled
@@ -62,4 +69,5 @@ PaymentEvent: TypeAlias = (
     | PaymentSubmitted
     | PaymentCompleted
     | PaymentFailed
+    | PaymentReversed
 )

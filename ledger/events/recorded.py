@@ -8,7 +8,9 @@ from ledger.events.account import AccountEvent
 from ledger.events.bank import BankEvent
 from ledger.events.event import Event
 from ledger.events.payment import PaymentEvent
+from ledger.events.period import PeriodEvent
 from ledger.events.posting import PostingEvent
+from ledger.events.quote import QuoteEvent
 from ledger.events.service_account import ServiceAccountEvent
 from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
@@ -24,6 +26,8 @@ AnyEvent: TypeAlias = (
     | TransferEvent
     | PaymentEvent
     | BankEvent
+    | QuoteEvent
+    | PeriodEvent
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {kind.stored_as: kind for kind in AnyEvent.__args__}

@@ -175,7 +175,6 @@ may_freeze_account = Policy(roles=STAFF, rule=any_of(is_system, has_role(*STAFF)
 may_close_account = Policy(
     roles=CUSTOMERS, rule=OWNER_OR_ADMIN, otherwise=Reason.UNAUTHORIZED_ACCESS
 )
-may_read_account = Policy(roles=HUMANS, rule=OWNER_OR_READER, otherwise=Reason.UNAUTHORIZED_ACCESS)
 may_read_account = Policy(
     roles=HUMANS,
     rule=OWNER_OR_READER,
@@ -208,7 +207,19 @@ may_read_transfer = Policy(
     scopes=("accounts:read",),
     otherwise=Reason.UNAUTHORIZED_ACCESS,
 )
+may_back_date = Policy(
+    roles=STAFF, rule=any_of(is_system, has_role(*STAFF)), scopes=("transfers:write",)
+)
+may_ask_for_quote = Policy(
+    roles=CUSTOMERS, rule=any_of(is_system, has_role(*CUSTOMERS)), scopes=("transfers:write",)
+)
+
+# Postings and quotes: what was booked, and what was promised to whom.
+may_read_posting = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("ledger:read",))
+may_reverse_posting = Policy(roles=("admin",), rule=NOT_ONES_OWN, scopes=("transfers:write",))
+may_read_quote = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("transfers:write",))
 
 # The whole bank.
+may_close_periods = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_read_everything = Policy(roles=READERS, rule=any_of(is_system, has_role(*READERS)))
 may_change_banks = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)

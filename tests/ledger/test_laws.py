@@ -46,6 +46,7 @@ from tests.builders import (
     SESSION,
     TOWN,
     cancel,
+    closing,
     completion,
     failure,
     identity,
@@ -54,14 +55,18 @@ from tests.builders import (
     new_machine,
     opening,
     process,
+    quoting,
     refresh,
     registration,
     rehearsal,
+    reopening,
+    reversal,
     seal,
     session_started,
     sign_in,
     submission,
     transfer,
+    transfers,
     wish,
 )
 from tests.ledger.books import Books
@@ -78,7 +83,7 @@ SUSPEND = SuspendUser(user_id=ANNA)
 SET_PASSWORD = SetPassword(
     user_id=ANNA, password_hash="$new$", session_id=identity("fresh"), jti=SECOND, expires_at=NOON
 )
-ENDS_SESSIONS = (InvalidateSessions, SetPassword)
+ENDS_SESSIONS = (SetPassword,)
 """A second time nobody's token is left to ask with."""
 TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], registration(identity("new")), AS_ADA),
@@ -107,6 +112,11 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([DeactivateAccount(account_id=HERS)], ActivateAccount(account_id=HERS), AS_ANNA),
     ([], CloseAccount(account_id=ALSO_HERS), AS_ANNA),
     ([], transfer(), AS_ANNA),
+    ([], transfers(transfer()), AS_ANNA),
+    ([], quoting(), AS_ANNA),
+    ([transfer()], reversal(), AS_ADA),
+    ([], closing(), AS_ADA),
+    ([closing()], reopening(), AS_ADA),
     ([], wish(), AS_ANNA),
     ([], rehearsal(), AS_ANNA),
     ([wish()], process(), AS_ANNA),
@@ -136,10 +146,9 @@ def test_a_command_asked_twice_is_decided_once(
         books.happened(session_started())
     session = (SESSION, 1) if ending else None
     books.ask(command, by, session=session)
-    books.ask(command, by)
     log, entries, private = len(books.log), dict(books.memory.entries), dict(books.private)
     with suppress(Refused):
-        books.ask(command, by)
+        books.ask(command, by, session=session)
     assert (log, entries, private) == (len(books.log), books.memory.entries, books.private)
 
 
