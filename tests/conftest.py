@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -54,11 +55,25 @@ def migrated(postgres_server: PostgresPlace) -> str:
 @pytest.fixture
 def database(postgres_server: PostgresPlace, migrated: str) -> Iterator[str]:
     """Give the address of a fresh migrated database, dropped afterwards."""
+    with fresh_database(postgres_server, migrated) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_server: PostgresPlace, migrated: str) -> Iterator[str]:
+    """Give the address of a fresh migrated database for all tests of a file."""
+    with fresh_database(postgres_server, migrated) as address:
+        yield address
+
+
+@contextmanager
+def fresh_database(server: PostgresPlace, template: str) -> Iterator[str]:
+    """Copy the database `template` for the length of the block; give the copy's address."""
     name = f"test_{uuid4().hex[:12]}"
-    names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
-    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+    names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL(CREATE).format(**names))
-        yield postgres_server.url(name)
+        yield server.url(name)
         admin.execute(sql.SQL(DROP).format(**names))
 
 
