@@ -17,6 +17,7 @@ from api.fields import Faults, Field, read_body, read_fields, read_query
 from api.idempotency import idempotency_key
 from api.limiting import charge, look
 from api.negotiation import check_accept, check_version
+from api.outages import note_refusal
 from api.parameters import parse_query
 from api.preconditions import etag, is_known
 from api.problems import problem
@@ -49,6 +50,7 @@ class Route:
         except Gone:
             return
         except Refused as refused:
+            note_refusal(refused, self.path)
             await self.tell_rate(call)
             reply = refusal(call, await confirmed(call, refused))
         except Exception:
