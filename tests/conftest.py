@@ -14,9 +14,10 @@ import pytest
 from psycopg import sql
 
 from ops.embedded.postgres import Place as PostgresPlace
-from ops.embedded.postgres import create_database, postgres
+from ops.embedded.postgres import create_database
 from ops.embedded.valkey import valkey as running_valkey
 from schema.migrate import migrate
+from tests.power import Power, postgres_power
 
 TEMPLATE = "migrated"
 
@@ -38,10 +39,16 @@ def server_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(server_dir: Path) -> Iterator[PostgresPlace]:
-    """Run a PostgreSQL that forgets on power loss; `.url(database)` is its address."""
-    with postgres(server_dir, durable=False) as place:
-        yield place
+def postgres_switch(server_dir: Path) -> Iterator[Power[PostgresPlace]]:
+    """Run a PostgreSQL that forgets on power loss, and that a test may do without for a while."""
+    with postgres_power(server_dir) as power:
+        yield power
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_switch: Power[PostgresPlace]) -> PostgresPlace:
+    """Give the PostgreSQL of all tests; `.url(database)` is its address."""
+    return postgres_switch.place
 
 
 @pytest.fixture(scope="session")
