@@ -29,7 +29,7 @@ from api.principals import Authenticator
 from api.queries import auth as auth_queries
 from api.rate_counter import RedisCounter
 from api.rates import Policies, Rates
-from api.throttle import Throttle
+from api.throttle import Patience, Throttle
 from api.token_keys import signing_key
 from api.tokens import TokenKeys
 from api.wire import Wire
@@ -105,6 +105,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     cost: Cost = CHEAP
     passwords: Callable[[Cost, int], Passwords] = Passwords
+    patience: Patience = Patience()
     counted_at: str | None = None
     policies: Policies = Policies()
 
@@ -145,7 +146,7 @@ class House:
             Gate: Gate(
                 tokens=tokens,
                 passwords=passwords,
-                throttle=Throttle(pool),
+                throttle=Throttle(pool, self.parts.patience),
                 pool=pool,
                 index_key=INDEX_KEY,
                 clock=clock,
