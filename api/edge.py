@@ -8,11 +8,15 @@ import msgspec
 from api.callers import Authenticate
 from api.meters import Meters
 from api.proxies import Proxies
+from api.rates import Rates
 from api.wire import Wire
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
-    """Made once per application. `uses` holds by type whatever routes are made of."""
+    """Made once per application. `uses` holds by type whatever routes are made of.
+
+    Without `rates` nobody is limited.
+    """
 
     wire: Wire
     proxies: Proxies
@@ -20,12 +24,13 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     authenticate: Authenticate
     meters: Meters
     uses: Mapping[type, Any]
+    rates: Rates | None = None
 
 
 def make_edge(
     wire: Wire, authenticate: Authenticate, meters: Meters, uses: Mapping[type, Any]
 ) -> Edge:
-    """Put an edge together from its settings."""
+    """Put an edge together from its settings; `Rates` are among the uses, where there are any."""
     return Edge(
         wire=wire,
         proxies=Proxies(wire.trusted_proxies),
@@ -33,4 +38,5 @@ def make_edge(
         authenticate=authenticate,
         meters=meters,
         uses=uses,
+        rates=uses.get(Rates),
     )

@@ -68,8 +68,13 @@ def check_request(call: Call, limits: Limits) -> None:
     if size > limits.header_bytes:
         raise Refused(Reason.REQUEST_HEADERS_TOO_LARGE, limit=limits.header_bytes, actual=size)
     check_message(scope["http_version"], call.headers.get(b"host"))
-    if "//" in path or (path.endswith("/") and path != "/") or "\0" in path:
+    if "//" in path or (path.endswith("/") and path != "/") or "\0" in path or hides(scope):
         raise Refused(Reason.RESOURCE_NOT_FOUND, path=path[:PATH_SHOWN_MAX])
+
+
+def hides(scope: Scope) -> bool:
+    """Say whether a slash of the path was sent as %2F, which others do not take for one."""
+    return b"%2f" in scope["raw_path"].lower()
 
 
 def check_message(version: str, host: bytes | None) -> None:

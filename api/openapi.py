@@ -31,7 +31,16 @@ HEADERS_IN: dict[str, tuple[str, Document]] = {
     "Ledger-Epoch": ("The store the position belongs to.", {"type": "string"}),
     "Prefer": ("`wait=<seconds>` waits for the outcome.", {"type": "string"}),
 }
+RATES: dict[str, str] = {
+    "X-RateLimit-Limit": "Requests that pass in a window.",
+    "X-RateLimit-Remaining": "Requests left in this window.",
+    "X-RateLimit-Reset": "Unix time when the oldest counted request leaves the window.",
+    "RateLimit-Policy": "The policy that counts: its quota and window in seconds.",
+    "RateLimit": "What is left under that policy, and for how many seconds.",
+}
+ALWAYS = ("X-Correlation-ID", "X-API-Version")
 HEADERS_OUT: dict[str, str] = {
+    **RATES,
     "X-Correlation-ID": "Names the story this request belongs to.",
     "X-API-Version": "The interface version.",
     "ETag": "The version of the resource.",
@@ -88,7 +97,7 @@ def operation(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
         "parameters": parameters(endpoint),
-        "responses": {**success(endpoint, shapes), **problems(reasons_of(endpoint))},
+        "responses": {**success(endpoint, shapes), **problems(endpoint)},
         "security": [] if endpoint.who.anonymous else [{"bearer": []}],
     }
     if not endpoint.who.anonymous:
@@ -128,7 +137,7 @@ def parameter(field: Field, place: str) -> Document:
 
 def success(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
     """Describe the answer of a success."""
-    names = ["X-Correlation-ID", "X-API-Version"]
+    names = [*ALWAYS, *rate_headers(endpoint)]
     names += ["Ledger-Position", "Ledger-Epoch"] if endpoint.reads or endpoint.keyed else []
     names += ["Idempotent-Replayed"] if endpoint.keyed else []
     names += ["ETag"] if endpoint.conditional else []
@@ -154,17 +163,23 @@ def envelope_schema(data: Document, metadata: Document) -> Document:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def problems(reasons: Sequence[Reason]) -> Document:
+def problems(endpoint: Endpoint) -> Document:
     """Describe every refusal, by status, with the reasons it may have."""
     by_status: dict[int, list[Reason]] = defaultdict(list)
-    for reason in reasons:
+    for reason in reasons_of(endpoint):
         by_status[reason.fact.status].append(reason)
-    return {str(status): refusal(status, by_status[status]) for status in sorted(by_status)}
+    names = [*ALWAYS, *rate_headers(endpoint)]
+    return {str(status): refusal(status, by_status[status], names) for status in sorted(by_status)}
 
 
-def refusal(status: int, reasons: list[Reason]) -> Document:
+def rate_headers(endpoint: Endpoint) -> list[str]:
+    """Name the headers that tell the rate, where one is kept."""
+    return list(RATES) if endpoint.limited else []
+
+
+def refusal(status: int, reasons: list[Reason], names: list[str]) -> Document:
     """Describe the refusals of one status."""
-    names = ["X-Correlation-ID", "X-API-Version"]
+    names = list(names)
     names += ["Retry-After"] if any(reason.fact.retryable for reason in reasons) else []
     names += ["WWW-Authenticate"] if str(status) == "401" else []
     narrowed = {"properties": {"reason": {"enum": [str(reason) for reason in reasons]}}}

@@ -15,10 +15,13 @@ from api.endpoint import ANY_TYPE, Endpoint
 from api.envelope import enveloped, now_text
 from api.fields import Faults, Field, read_body, read_fields, read_query
 from api.idempotency import idempotency_key
+from api.limiting import charge, look
 from api.negotiation import check_accept, check_version
+from api.outages import note_refusal
 from api.parameters import parse_query
 from api.preconditions import etag, is_known
 from api.problems import problem
+from api.reason_sets import TOKEN
 from api.reply import Bare, Reply
 from ledger.errors import Reason, Refused
 
@@ -34,6 +37,7 @@ class Route:
         if "GET" in self.by_method:
             self.by_method["HEAD"] = self.by_method["GET"]
         self.path_fields = {name: each.path_fields for name, each in self.by_method.items()}
+        self.limited = any(each.limited for each in self.by_method.values())
         self.allow = ", ".join(sorted({*self.by_method, "OPTIONS"})).encode()
 
     async def answer(self, scope: Scope, _: Receive, send: Send) -> None:
@@ -43,11 +47,22 @@ class Route:
         call.places = scope["path_params"]
         try:
             reply = await self.perform(call)
-        except Refused as refused:
-            reply = refusal(call, await confirmed(call, refused))
         except Gone:
             return
+        except Refused as refused:
+            note_refusal(refused, self.path)
+            await self.tell_rate(call)
+            reply = refusal(call, await confirmed(call, refused))
+        except Exception:
+            await self.tell_rate(call)
+            raise
         await deliver(reply, send)
+
+    async def tell_rate(self, call: Call) -> None:
+        """Have the answer tell the rate, where one is kept (http.md §1.1)."""
+        endpoint = self.by_method.get(call.scope["method"])
+        if self.limited if endpoint is None else endpoint.limited:
+            await look(call)
 
     async def perform(self, call: Call) -> Bare:
         """Walk the stages in order; the first failure is the answer."""
@@ -59,7 +74,9 @@ class Route:
         check_version(call.headers, call.scope["query_string"])
         if endpoint.accepts is not ANY_TYPE:
             check_accept(call.headers, endpoint.accepts)
-        if not endpoint.who.anonymous:
+        if endpoint.who.anonymous:
+            await charge(call, endpoint)
+        else:
             await admit(call, endpoint)
         if endpoint.body is not None and method not in READS:
             bytes_max = call.edge.wire.limits.body_bytes
@@ -81,9 +98,18 @@ class Route:
 
 
 async def admit(call: Call, endpoint: Endpoint) -> None:
-    """Prove who calls, then whether the route is open to them."""
+    """Prove who calls, count the call, then judge whether the route is open to them.
+
+    Whoever cannot prove it is counted by address, and told so once that is full.
+    """
     who, fresh = endpoint.who, endpoint.method == "GET"
-    call.principal = principal = await call.edge.authenticate(call.headers, fresh=fresh)
+    try:
+        call.principal = principal = await call.edge.authenticate(call.headers, fresh=fresh)
+    except Refused as unproven:
+        if unproven.reason in TOKEN:
+            await charge(call, endpoint)
+        raise
+    await charge(call, endpoint)
     if not who.admits(principal):
         raise Refused(
             Reason.INSUFFICIENT_PERMISSIONS,
@@ -95,9 +121,12 @@ async def admit(call: Call, endpoint: Endpoint) -> None:
 async def confirmed(call: Call, refused: Refused) -> Refused:
     """Return why a command fails: first of all because its caller's token is dead by now.
 
-    Memory admitted the caller; whoever fails before the append has not been judged again.
+    Memory admitted the caller; whoever fails before the append has not been judged again. A
+    refusal by rate stays cheap.
     """
     if call.principal is ANONYMOUS or call.scope["method"] in READS:
+        return refused
+    if refused.reason is Reason.RATE_LIMIT_EXCEEDED:
         return refused
     try:
         await call.edge.authenticate(call.headers)

@@ -42,6 +42,7 @@ from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
+from api.rates import Rates
 from api.reading import Reading
 from api.service_keys import ServiceKeys
 from api.throttle import Patience, Throttle
@@ -53,6 +54,7 @@ from ops import VERSION
 from ops.composition import Books, open_books
 from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
+from ops.rates import open_rates
 from ops.settings import Settings
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
@@ -93,6 +95,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
     broker = None if redis_url is None else redis.Redis.from_url(redis_url)
     try:
         async with (
+            open_rates(settings, redis_url) as rates,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
         ):
@@ -108,7 +111,8 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
             yield create_app(
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
-                | {Probes: probes_of(settings, dsn, books.pool, broker)},
+                | {Probes: probes_of(settings, dsn, books.pool, broker)}
+                | ({} if rates is None else {Rates: rates}),
                 authenticate=Authenticator(
                     tokens=gate.tokens,
                     pool=books.pool,

@@ -1,5 +1,7 @@
 """The HTTP server: uvicorn with uvloop and httptools, set to the wire's rules."""
 
+import resource
+
 from uvicorn import Config
 
 from api.asgi import App
@@ -8,8 +10,19 @@ from api.wire import Wire
 
 STOP_SECONDS = 30
 """How long running requests may take to finish when the server stops (config.md §7)."""
-KEEP_ALIVE_SECONDS = 30
 BACKLOG = 2_048
+OTHER_FILES = 500
+"""Room for what is open besides connections: the pool, the broker, log and code."""
+
+
+def allow_connections(count: int) -> None:
+    """Let this process hold so many connections open, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
@@ -28,6 +41,6 @@ def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=wire.deadlines.idle_seconds,
         timeout_graceful_shutdown=STOP_SECONDS,
     )

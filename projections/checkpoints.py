@@ -53,6 +53,7 @@ class Checkpoints:
         self.upcoming: asyncio.Task[Head] | None = None
         self.looking = asyncio.Lock()
         self.settling = False
+        self.hearing = True
 
     async def __aenter__(self) -> Self:
         await self.current()
@@ -132,18 +133,21 @@ class Checkpoints:
                 await self.current()
 
     async def listen(self) -> None:
-        """Hear every batch of every projection, on a connection of its own."""
+        """Hear every batch, on a connection of its own; its loss is said once."""
         while True:
             try:
                 await self.listen_once()
             except UNREACHABLE as error:
-                log.warning("checkpoints.disconnected", error=str(error))
+                if self.hearing:
+                    log.warning("checkpoints.disconnected", error=str(error))
+                self.hearing = False
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def listen_once(self) -> None:
         """Hear notifications until the connection breaks."""
         async with await connect_async(self.dsn, "ledgerbank_app") as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
+            self.hearing = True
             await self.current()
             async for notification in connection.notifies():
                 self.hear(notification.payload)

@@ -68,6 +68,7 @@ class Runner:
         self.followers = {each.name: Follower(each, self.known) for each in projectors}
         self.stopping = Signal()
         self.renew_at = 0.0
+        self.connected = True
         self.poll_seconds = 0.025
         self.lease_seconds = 10.0
         self.batch_events = 5_000
@@ -77,17 +78,20 @@ class Runner:
         self.stopping.set()
 
     def run(self) -> None:
-        """Follow the log until stopped, reconnecting for as long as it takes."""
+        """Follow the log until stopped, whatever it takes to reconnect; a loss is said once."""
         while not self.stopping.is_set():
             try:
                 self.follow()
             except BROKEN as error:
-                log.warning("projections.disconnected", error=str(error))
+                if self.connected:
+                    log.warning("projections.disconnected", error=str(error))
+                self.connected = False
                 self.stopping.wait(RECONNECT_SECONDS)
 
     def follow(self) -> None:
         """Follow the log on one connection."""
         with connected(self.dsn) as connection, Bell(self.dsn) as bell:
+            self.connected = True
             leases = Leases(connection, self.holder, self.lease_seconds)
             self.drop(self.followers.values())
             while not self.stopping.is_set():

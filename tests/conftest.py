@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,9 +14,10 @@ import pytest
 from psycopg import sql
 
 from ops.embedded.postgres import Place as PostgresPlace
-from ops.embedded.postgres import create_database, postgres
+from ops.embedded.postgres import create_database
 from ops.embedded.valkey import valkey as running_valkey
 from schema.migrate import migrate
+from tests.power import Power, postgres_power
 
 TEMPLATE = "migrated"
 
@@ -37,10 +39,16 @@ def server_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(server_dir: Path) -> Iterator[PostgresPlace]:
-    """Run a PostgreSQL that forgets on power loss; `.url(database)` is its address."""
-    with postgres(server_dir, durable=False) as place:
-        yield place
+def postgres_switch(server_dir: Path) -> Iterator[Power[PostgresPlace]]:
+    """Run a PostgreSQL that forgets on power loss, and that a test may do without for a while."""
+    with postgres_power(server_dir) as power:
+        yield power
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_switch: Power[PostgresPlace]) -> PostgresPlace:
+    """Give the PostgreSQL of all tests; `.url(database)` is its address."""
+    return postgres_switch.place
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +62,25 @@ def migrated(postgres_server: PostgresPlace) -> str:
 @pytest.fixture
 def database(postgres_server: PostgresPlace, migrated: str) -> Iterator[str]:
     """Give the address of a fresh migrated database, dropped afterwards."""
+    with fresh_database(postgres_server, migrated) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_server: PostgresPlace, migrated: str) -> Iterator[str]:
+    """Give the address of a fresh migrated database for all tests of a file."""
+    with fresh_database(postgres_server, migrated) as address:
+        yield address
+
+
+@contextmanager
+def fresh_database(server: PostgresPlace, template: str) -> Iterator[str]:
+    """Copy the database `template` for the length of the block; give the copy's address."""
     name = f"test_{uuid4().hex[:12]}"
-    names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated)}
-    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+    names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL(CREATE).format(**names))
-        yield postgres_server.url(name)
+        yield server.url(name)
         admin.execute(sql.SQL(DROP).format(**names))
 
 

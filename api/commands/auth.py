@@ -16,6 +16,7 @@ from api.envelope import encoded
 from api.fields import Document, Field, FieldTable, Kind
 from api.gate import Gate
 from api.kinds import anything, email
+from api.limiting import charge_login
 from api.principals import honours
 from api.reason_sets import TOKEN
 from api.reply import Reply
@@ -40,6 +41,7 @@ async def login(call: Call) -> Reply:
     """Open a session for whoever knows the password; judged in the order of http.md §4.5."""
     gate, password = call.use(Gate), call.body.get("password")
     claim = email_claim(gate.index_key, call.body["email"])
+    await charge_login(call, claim)
     await gate.throttle.admit(claim)
     if not isinstance(password, str) or not password.strip():
         raise Refused(Reason.INVALID_CREDENTIALS)

@@ -16,7 +16,7 @@ from ops.databases import ready_database
 from ops.http import open_app, wire_of
 from ops.output import Output
 from ops.readmodels import runner
-from ops.server import server_config
+from ops.server import allow_connections, server_config
 from ops.settings import Settings, SettingsRefused
 from ops.supervisor import Child, program, supervised
 from ops.work import work
@@ -48,9 +48,10 @@ async def serve_until_told(settings: Settings, dsn: str, *, shared_port: bool) -
 
     The server raises the signal again when it is done, and only then are the books closed.
     """
-    core = settings.core
+    core, wire = settings.core, wire_of(settings)
+    allow_connections(wire.connections_max)
     async with open_app(settings, dsn, core.redis_url) as app:
-        server = Server(server_config(app, core.host, core.port, wire_of(settings)))
+        server = Server(server_config(app, core.host, core.port, wire))
         await server.serve(sockets=[shared_socket(core.host, core.port)] if shared_port else None)
 
 

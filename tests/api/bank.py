@@ -3,14 +3,16 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from time import time
 from typing import Any
 
+import msgspec
 import psycopg
+import uvloop
 from uvicorn import Server
 
 from api.app import create_app
@@ -26,7 +28,9 @@ from api.gate import Gate
 from api.passwords import Cost, Lengths, Passwords
 from api.principals import Authenticator
 from api.queries import auth as auth_queries
-from api.throttle import Throttle
+from api.rate_counter import RedisCounter
+from api.rates import Policies, Rates
+from api.throttle import Patience, Throttle
 from api.token_keys import signing_key
 from api.tokens import TokenKeys
 from api.wire import Wire
@@ -97,11 +101,21 @@ class Reached:
         return False
 
 
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test may choose about a bank; requests are limited where a store counts them."""
+
+    cost: Cost = CHEAP
+    passwords: Callable[[Cost, int], Passwords] = Passwords
+    patience: Patience = Patience()
+    counted_at: str | None = None
+    policies: Policies = Policies()
+
+
 class House:
     """What one process of the bank is made of, on the loop it runs on."""
 
-    def __init__(self, dsn: str, offset: list[int], cost: Cost) -> None:
-        self.dsn, self.offset, self.cost = dsn, offset, cost
+    def __init__(self, dsn: str, offset: list[int], parts: "Parts") -> None:
+        self.dsn, self.offset, self.parts = dsn, offset, parts
         self.uses: dict[type, Any] = {}
         self.authenticate: Authenticate = nobody
 
@@ -124,7 +138,10 @@ class House:
         ledger = Ledger(env, store, vault, RULES)
         await ledger.start()
         tokens = TokenKeys(signing_key(secret=SECRET, kid="k"))
-        passwords = Passwords(self.cost, threads=2)
+        passwords = self.parts.passwords(self.parts.cost, 2)
+        counter = None if self.parts.counted_at is None else RedisCounter(self.parts.counted_at)
+        if counter is not None:
+            self.uses[Rates] = Rates(counter, self.parts.policies, INDEX_KEY)
         clock = lambda: int(time()) + self.offset[0]  # noqa: E731 - a clock in one line
         self.authenticate = Authenticator(tokens=tokens, pool=pool, clock=clock).authenticate
         reached = Reached(pool)
@@ -135,7 +152,7 @@ class House:
             Gate: Gate(
                 tokens=tokens,
                 passwords=passwords,
-                throttle=Throttle(pool),
+                throttle=Throttle(pool, self.parts.patience),
                 pool=pool,
                 index_key=INDEX_KEY,
                 clock=clock,
@@ -146,6 +163,8 @@ class House:
         await store.close()
         await pool.close()
         passwords.close()
+        if counter is not None:
+            await counter.close()
 
 
 @contextmanager
@@ -162,9 +181,11 @@ def followed(dsn: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened(dsn: str, cost: Cost = CHEAP, offset: list[int] | None = None) -> Iterator[Bank]:
+def opened(
+    dsn: str, cost: Cost = CHEAP, offset: list[int] | None = None, parts: Parts | None = None
+) -> Iterator[Bank]:
     """Serve a bank on a free loopback port for as long as the block runs."""
-    house = House(dsn, [0] if offset is None else offset, cost)
+    house = House(dsn, [0] if offset is None else offset, parts or Parts(cost=cost))
     ready: Future[Server] = Future()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -174,7 +195,7 @@ def opened(dsn: str, cost: Cost = CHEAP, offset: list[int] | None = None) -> Ite
                 ready.set_result(server)
                 await server.serve(sockets=[listener])
 
-        thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+        thread = threading.Thread(target=lambda: uvloop.run(run()), daemon=True)
         thread.start()
         server, served = ready.result(10), Served(listener.getsockname()[1])
         try:

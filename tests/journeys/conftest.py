@@ -9,9 +9,10 @@ from psycopg import sql
 
 from ops.demo import ADMIN, AUDITOR, SUPPORT
 from ops.embedded.postgres import Place as PostgresPlace
-from ops.embedded.valkey import valkey as running_valkey
+from ops.embedded.valkey import Place as ValkeyPlace
 from tests.journeys.people import PASSWORD, Door, Person, Town
 from tests.journeys.system import System, deployed, ledgerbank
+from tests.power import Power, valkey_power
 
 DATABASE = "journeys"
 
@@ -29,10 +30,16 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
-def broker(server_dir: Path) -> Iterator[str]:
-    """Give a broker of its own: these workers would take the jobs of other tests."""
-    with running_valkey(server_dir / "journeys-broker", durable=False) as place:
-        yield place.url
+def broker_switch(server_dir: Path) -> Iterator[Power[ValkeyPlace]]:
+    """Run a broker of its own: these workers would take the jobs of other tests."""
+    with valkey_power(server_dir / "journeys-broker") as power:
+        yield power
+
+
+@pytest.fixture(scope="session")
+def broker(broker_switch: Power[ValkeyPlace]) -> str:
+    """Give the address of the broker."""
+    return broker_switch.place.url
 
 
 @pytest.fixture(scope="session")

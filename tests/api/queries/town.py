@@ -1,6 +1,5 @@
 """A small town: its history folded into read models, and a server that shows them."""
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import httpx2
 import psycopg
+import uvloop
 from uvicorn import Server
 
 from api.app import create_app
@@ -159,7 +159,7 @@ def opened(town: Town) -> Iterator[Desk]:
                 ready.set_result(server)
                 await server.serve(sockets=[listener])
 
-        thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+        thread = threading.Thread(target=lambda: uvloop.run(run()), daemon=True)
         thread.start()
         server, served = ready.result(10), Served(listener.getsockname()[1])
         try:
