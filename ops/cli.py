@@ -29,6 +29,7 @@ VERBS = {
     "projections": "ops.verbs.projections:projections",
     "ledger": "ops.verbs.books:ledger",
     "users": "ops.verbs.people:users",
+    "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
 }
 
