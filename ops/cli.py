@@ -23,6 +23,7 @@ VERBS = {
     "seed-demo": "ops.verbs.database:seed_demo",
     "version": "ops.verbs.facts:version",
     "config": "ops.verbs.facts:config",
+    "keys": "ops.verbs.keys:keys",
     "openapi": "ops.verbs.facts:openapi",
     "problems": "ops.verbs.facts:problems",
     "events": "ops.verbs.events:events",

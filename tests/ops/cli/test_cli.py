@@ -40,6 +40,8 @@ SAID = {
     "service create": ("printed once", "--name", "--scopes"),
     "service rotate": ("printed once", "--id"),
     "service disable": ("for good", "--id"),
+    "keys list": ("never the keys",),
+    "keys rotate": ("--jwt", "from the next start"),
     "openapi": ("OpenAPI", "--out"),
     "problems": ("reasons", "--format"),
     "tour": ("over HTTP", "--url", "demo data"),
