@@ -34,6 +34,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ANONYMOUS = Principal(kind="anonymous")
+API_KEY = "lbk_"
+"""How every API key begins."""
 
 
 class Authenticate(Protocol):
@@ -48,12 +50,16 @@ class Authenticate(Protocol):
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a route is open to: roles, and services with one of the scopes."""
+    """Whom a route is open to: roles, and services with one of the scopes.
+
+    An `anonymous` route asks nobody who they are; one for `people_only` still refuses API keys.
+    """
 
     roles: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
     any_service: bool = False
     anonymous: bool = False
+    people_only: bool = False
 
     def or_service(self, *scopes: str) -> "Who":
         """Open the route to services too: with one of `scopes`, or to all when none is named."""
@@ -72,6 +78,8 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ANYONE = Who(anonymous=True)
+VISITOR = Who(anonymous=True, people_only=True)
+"""Whoever has yet to sign in: a service account never does (identity.md §8)."""
 HUMAN = Who(roles=frozenset({"user", "support", "admin", "auditor"}))
 CUSTOMER = Who(roles=frozenset({"user", "support", "admin"}))
 """Human except auditor: whoever may hold accounts and move money."""
@@ -87,6 +95,15 @@ def bearer_token(headers: Headers) -> str:
     if scheme.lower() != b"bearer" or not token.strip():
         raise Refused(Reason.INVALID_TOKEN)
     return token.strip().decode("latin-1")
+
+
+def refuse_machine(headers: Headers) -> None:
+    """Refuse whoever brings an API key to a route that is for people."""
+    _, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if token.strip().startswith(API_KEY.encode()):
+        raise Refused(
+            Reason.INSUFFICIENT_PERMISSIONS, role="service", required_roles=sorted(HUMAN.roles)
+        )
 
 
 async def nobody(headers: Headers, *, fresh: bool = True) -> Principal:  # noqa: ARG001  # refuses whatever it is told

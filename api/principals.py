@@ -6,9 +6,9 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from api.asgi import Headers
-from api.callers import Principal, bearer_token
+from api.callers import API_KEY, Principal, bearer_token
 from api.claims import Claims
-from api.service_keys import BEGINNING, ServiceKeys
+from api.service_keys import ServiceKeys
 from api.tokens import TokenKeys
 from ledger.errors import Reason, Refused
 from schema.postgres import Pool
@@ -55,7 +55,7 @@ class Authenticator(msgspec.Struct, frozen=True, kw_only=True):
         only admit; before anybody is turned away the database is asked.
         """
         token = bearer_token(headers)
-        if self.services is not None and token.startswith(BEGINNING):
+        if self.services is not None and token.startswith(API_KEY):
             return await self.services.principal(token, fresh=fresh)
         claims = self.tokens.verify(token, "access", self.clock())
         if not fresh:

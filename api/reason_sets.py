@@ -60,6 +60,7 @@ def reasons_of(endpoint: Endpoint) -> list[Reason]:
     commands = endpoint.method != "GET"
     found = {*GENERAL, *endpoint.reasons}
     found.update(() if endpoint.who.anonymous else (*TOKEN, *ROLE))
+    found.update(ROLE if endpoint.who.people_only else ())
     found.update(BODY if commands else ())
     found.update(QUERY if endpoint.query is not None else ())
     found.update(LIST if endpoint.listed else ())

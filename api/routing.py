@@ -9,7 +9,7 @@ from litestar.handlers.asgi_handlers import ASGIRouteHandler
 from api.asgi import Receive, Scope, Send
 from api.body import Gone, take_document
 from api.call import KEY, Call
-from api.callers import ANONYMOUS
+from api.callers import ANONYMOUS, refuse_machine
 from api.consistency import Freshness
 from api.endpoint import ANY_TYPE, Endpoint
 from api.envelope import enveloped, now_text
@@ -78,6 +78,8 @@ class Route:
             await charge(call, endpoint)
         else:
             await admit(call, endpoint)
+        elif endpoint.who.people_only:
+            refuse_machine(call.headers)
         if endpoint.body is not None and method not in READS:
             bytes_max = call.edge.wire.limits.body_bytes
             call.document = await take_document(call.receive, call.headers, bytes_max)

@@ -10,13 +10,12 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from api.callers import Principal
+from api.callers import API_KEY, Principal
 from ledger.errors import Reason, Refused
 from ledger.times import utc_text
 from schema.postgres import Pool
 from schema.service_keys import ServiceKeyRow, note_use, service_key_of
 
-BEGINNING = "lbk_"
 KEY = re.compile(r"lbk_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[0-9a-f]{76}", re.ASCII)
 SHOWN_BYTES, SECRET_BYTES = 6, 32
 """What a key may be told from others by, and what nobody is ever shown again."""
@@ -57,7 +56,7 @@ class NewKey(msgspec.Struct, frozen=True):
 
 def new_key(service_id: str) -> NewKey:
     """Make a key for a service account: 256 secret bits behind 48 that may be shown."""
-    prefix = f"{BEGINNING}{service_id}_{secrets.token_hex(SHOWN_BYTES)}"
+    prefix = f"{API_KEY}{service_id}_{secrets.token_hex(SHOWN_BYTES)}"
     text = prefix + secrets.token_hex(SECRET_BYTES)
     return NewKey(text, prefix, digest_of(text))
 

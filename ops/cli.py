@@ -23,12 +23,14 @@ VERBS = {
     "seed-demo": "ops.verbs.database:seed_demo",
     "version": "ops.verbs.facts:version",
     "config": "ops.verbs.facts:config",
+    "keys": "ops.verbs.keys:keys",
     "openapi": "ops.verbs.facts:openapi",
     "problems": "ops.verbs.facts:problems",
     "events": "ops.verbs.events:events",
     "projections": "ops.verbs.projections:projections",
     "ledger": "ops.verbs.books:ledger",
     "users": "ops.verbs.people:users",
+    "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
 }
 

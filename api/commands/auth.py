@@ -7,7 +7,7 @@ import msgspec
 
 from api.asking import Desk
 from api.call import Call
-from api.callers import ANYONE
+from api.callers import VISITOR
 from api.claims import Claims
 from api.commands.payments import Watch
 from api.commands.users import show_user
@@ -198,7 +198,7 @@ ENDPOINTS = (
         method="POST",
         path="/api/auth/login",
         handler=login,
-        who=ANYONE,
+        who=VISITOR,
         summary="Sign in",
         tag="Authentication",
         body=CREDENTIALS,
@@ -209,7 +209,7 @@ ENDPOINTS = (
         method="POST",
         path="/api/auth/refresh",
         handler=refresh,
-        who=ANYONE,
+        who=VISITOR,
         summary="Exchange a refresh token for a new pair",
         tag="Authentication",
         body=REFRESH_TOKEN,
@@ -220,7 +220,7 @@ ENDPOINTS = (
         method="POST",
         path="/api/auth/logout",
         handler=logout,
-        who=ANYONE,
+        who=VISITOR,
         summary="End the session of a refresh token",
         tag="Authentication",
         body=REFRESH_TOKEN,

@@ -4,7 +4,7 @@ from typing import Any
 
 from api.asking import Told, ask
 from api.call import Call
-from api.callers import ANYONE
+from api.callers import VISITOR
 from api.endpoint import Endpoint
 from api.fields import Document, Field, FieldTable, Kind
 from api.gate import Gate
@@ -108,7 +108,7 @@ def user_endpoints(lengths: Lengths) -> tuple[Endpoint, ...]:
             method="POST",
             path="/api/users",
             handler=register,
-            who=ANYONE,
+            who=VISITOR,
             summary="Register as a customer",
             tag="Users",
             body=registration,
