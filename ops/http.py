@@ -17,7 +17,7 @@ from api.app import create_app
 from api.app import published as document_of
 from api.asgi import App
 from api.asking import Desk
-from api.commands import accounts, auth, payments, transfers
+from api.commands import accounts, auth, bulk, payments, periods, postings, quotes, transfers
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -30,8 +30,11 @@ from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
+from api.queries import postings as posting_queries
+from api.queries import quotes as quote_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
+from api.rates import Rates
 from api.reading import Reading
 from api.throttle import Patience, Throttle
 from api.token_keys import signing_key
@@ -42,6 +45,7 @@ from ops import VERSION
 from ops.composition import Books, open_books
 from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
+from ops.rates import rates_of
 from ops.settings import Settings
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
@@ -55,12 +59,18 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *accounts.ENDPOINTS,
         *payments.ENDPOINTS,
         *transfers.ENDPOINTS,
+        *bulk.ENDPOINTS,
+        *quotes.ENDPOINTS,
+        *postings.ENDPOINTS,
+        *periods.ENDPOINTS,
         *auth_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
+        *posting_queries.ENDPOINTS,
+        *quote_queries.ENDPOINTS,
     )
 
 
@@ -91,6 +101,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
             yield create_app(
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
+                | {Rates: rates_of(settings)}
                 | {Probes: probes_of(settings, dsn, books.pool, broker)},
                 authenticate=Authenticator(
                     tokens=gate.tokens,

@@ -5,7 +5,10 @@ from projections import (
     banks,
     holds,
     payments,
+    periods,
     postings,
+    quotes,
+    restatements,
     transactions,
     transfers,
     trial_balance,
@@ -23,6 +26,9 @@ ALL: tuple[Projector, ...] = (
     postings.PROJECTOR,
     trial_balance.PROJECTOR,
     banks.PROJECTOR,
+    quotes.PROJECTOR,
+    periods.PROJECTOR,
+    restatements.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

@@ -186,7 +186,7 @@ def test_rates_cross_through_the_base_with_ten_decimals() -> None:
     assert TABLE.rate("USD", "USD") is None
     assert TABLE.rate("USD", "XOF") is None
     assert rate_text(Decimal("128.4000000000")) == "128.4"
-    assert rate_text(Decimal("160")) == "160"
+    assert rate_text(Decimal(160)) == "160"
 
 
 @pytest.mark.parametrize(
