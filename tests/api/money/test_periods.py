@@ -123,8 +123,8 @@ def test_counting_by_marks_and_by_hand_agrees_everywhere(house: House) -> None:
     ("query", "reason"),
     [
         ("at=yesterday", "invalid_datetime_format"),
-        (f"at={tomorrow().replace('+', '%2B')}", "invalid_datetime_format"),
-        (f"known_at={tomorrow()}", "invalid_datetime_format"),
+        ("at=2999-01-01T00:00:00Z", "invalid_datetime_format"),
+        ("known_at=2999-01-01T00:00:00Z", "invalid_datetime_format"),
         ("at_position=-1", "invalid_position"),
         ("at_position=999999999999", "invalid_position"),
         ("at_position=1&at=2026-01-01T00:00:00Z", "unknown_parameter"),
@@ -180,7 +180,7 @@ def test_restatements_list_what_counts_earlier_than_it_was_booked(house: House, 
     assert house.reason(house.ask(house.audrey, "GET", backwards)) == (400, "invalid_date_range")
 
 
-def test_a_closed_month_is_sealed_and_takes_nothing_more(house: House, year: int) -> None:
+def test_a_closed_month_is_sealed_with_what_is_known_about_it(house: House, year: int) -> None:
     month, inside = f"{year}-03", f"{year}-03-15T00:00:00Z"
     fx(house, "3.000", inside)
     answer = house.post(house.ada, f"/api/ledger/periods/{month}/close")
@@ -194,6 +194,13 @@ def test_a_closed_month_is_sealed_and_takes_nothing_more(house: House, year: int
     assert Decimal(tnd["customers:TND"]) == believed
     assert sum(map(Decimal, tnd.values())) == 0
     assert sealed in house.data(ROBOT_READS, "/api/ledger/periods")
+    twice = house.post(house.ada, f"/api/ledger/periods/{month}/close")
+    assert house.reason(twice) == (409, "already_processed")
+
+
+def test_a_closed_month_takes_nothing_more_until_it_is_reopened(house: House, year: int) -> None:
+    month, inside = f"{year}-03", f"{year}-03-15T00:00:00Z"
+    sealed = house.made(house.ada, f"/api/ledger/periods/{month}/close")
     source, destination = house.account(house.anna), house.account(house.boris, 0)
     dated = transfer(source, destination, effective_at=inside)
     refused = house.post(house.ada, "/api/transfers", dated)
@@ -205,16 +212,14 @@ def test_a_closed_month_is_sealed_and_takes_nothing_more(house: House, year: int
     path = f"/api/postings/{done['posting_id']}/reverse"
     undone = house.post(house.ada, path, WHY | {"effective_at": inside})
     assert house.reason(undone) == (422, "period_closed")
-    twice = house.post(house.ada, f"/api/ledger/periods/{month}/close")
-    assert house.reason(twice) == (409, "already_processed")
     reopened = house.made(house.ada, f"/api/ledger/periods/{month}/reopen", WHY)
     assert (reopened["status"], reopened["reason"]) == ("OPEN", WHY["reason"])
     assert reopened["digest"] == sealed["digest"]
     assert reopened in house.data(house.audrey, "/api/ledger/periods")
     assert house.post(house.ada, "/api/transfers", dated).status_code == 201
     again = house.made(house.ada, f"/api/ledger/periods/{month}/close")
-    assert (again["status"], again["restatements"]) == ("CLOSED", 2)
-    assert again["digest"] != sealed["digest"] or again["sums"] == sealed["sums"]
+    assert (again["status"], again["restatements"]) == ("CLOSED", 1)
+    assert (again["reopened_at"], again["reason"]) == (None, None)
 
 
 def test_what_cannot_be_closed(house: House) -> None:
