@@ -85,3 +85,92 @@ class Branch(Shape, frozen=True):
     routing_number: str | None
     inserted_at: Time
     updated_at: Time
+
+
+class ChartLine(Shape, frozen=True):
+    """A code of the chart of accounts, and how many accounts count in it."""
+
+    code: str
+    kind: Literal["customers", "clearing", "fees", "fx", "opening"]
+    currency: Currency
+    accounts: int
+    description: str
+
+
+class Moment(Shape, frozen=True):
+    """As of when something is shown: the time that counts, when it was known, and where that is."""
+
+    at: Time | None
+    known_at: Time | None
+    position: int
+
+
+class Quote(Shape, frozen=True):
+    """A rate and two amounts, locked for one transfer of whoever asked."""
+
+    id: Id
+    source_currency: Currency
+    destination_currency: Currency
+    source_amount: Money
+    destination_amount: Money
+    rate: str
+    rate_source: str
+    rate_as_of: Time
+    status: Literal["OPEN", "USED", "EXPIRED"]
+    expires_at: Time
+    inserted_at: Time
+    updated_at: Time
+
+
+class ExchangeRate(Shape, frozen=True):
+    """What one unit of `base` is worth in `quote`."""
+
+    base: Currency
+    quote: Currency
+    rate: str
+    source: str
+    as_of: Time
+
+
+class SealedSum(Shape, frozen=True):
+    """One line of the trial balance that a period was sealed with."""
+
+    code: str
+    currency: Currency
+    debit_total: Money
+    credit_total: Money
+    balance: Money
+
+
+class Period(Shape, frozen=True):
+    """A month of effective times; the sums are those of its newest seal.
+
+    `restatements`: how many postings were booked into it after it was over.
+    """
+
+    period: str
+    status: Literal["OPEN", "CLOSED"]
+    position: int | None
+    digest: str | None
+    sums: list[SealedSum]
+    closed_at: Time | None
+    reopened_at: Time | None
+    reason: str | None
+    restatements: int
+    inserted_at: Time
+    updated_at: Time
+
+
+class Restatement(Shape, frozen=True):
+    """A posting that counts from earlier than it was booked."""
+
+    posting_id: Id
+    kind: MovementType
+    entries: list[Entry]
+    transfer_id: Id | None
+    reverses_posting_id: Id | None
+    reason: str | None
+    period: str
+    effective_at: Time
+    booked_at: Time
+    position: int

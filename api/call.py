@@ -9,7 +9,7 @@ from api.callers import ANONYMOUS, Principal
 from api.correlation import Correlation
 from api.cors import cors_headers
 from api.edge import Edge
-from api.rates import Rated
+from api.rate_limits import Rated
 from api.security import security_headers
 from ledger.errors import Reason
 

@@ -8,7 +8,7 @@ import msgspec
 from api.callers import Authenticate
 from api.meters import Meters
 from api.proxies import Proxies
-from api.rates import Rates
+from api.rate_limits import RateLimits
 from api.wire import Wire
 
 
@@ -24,13 +24,13 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     authenticate: Authenticate
     meters: Meters
     uses: Mapping[type, Any]
-    rates: Rates | None = None
+    rates: RateLimits | None = None
 
 
 def make_edge(
     wire: Wire, authenticate: Authenticate, meters: Meters, uses: Mapping[type, Any]
 ) -> Edge:
-    """Put an edge together from its settings; `Rates` are among the uses, where there are any."""
+    """Put an edge together from its settings; `RateLimits` are among the uses, if there are any."""
     return Edge(
         wire=wire,
         proxies=Proxies(wire.trusted_proxies),
@@ -38,5 +38,5 @@ def make_edge(
         authenticate=authenticate,
         meters=meters,
         uses=uses,
-        rates=uses.get(Rates),
+        rates=uses.get(RateLimits),
     )

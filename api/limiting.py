@@ -2,7 +2,7 @@
 
 from api.call import Call
 from api.endpoint import Endpoint
-from api.rates import Rated
+from api.rate_limits import Rated
 from ledger.errors import Reason, Refused
 
 

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from typing_extensions import override
 
-from api.rates import MILLISECONDS, Count, Counter, Standing
+from api.rate_limits import MILLISECONDS, Count, Counter, Standing
 from api.seldom import Seldom
 
 ANSWER_SECONDS_MAX = 0.25

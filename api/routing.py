@@ -74,12 +74,7 @@ class Route:
         check_version(call.headers, call.scope["query_string"])
         if endpoint.accepts is not ANY_TYPE:
             check_accept(call.headers, endpoint.accepts)
-        if endpoint.who.anonymous:
-            await charge(call, endpoint)
-        else:
-            await admit(call, endpoint)
-        elif endpoint.who.people_only:
-            refuse_machine(call.headers)
+        await (welcome if endpoint.who.anonymous else admit)(call, endpoint)
         if endpoint.body is not None and method not in READS:
             bytes_max = call.edge.wire.limits.body_bytes
             call.document = await take_document(call.receive, call.headers, bytes_max)
@@ -97,6 +92,13 @@ class Route:
         call.preflight = {b"origin", b"access-control-request-method"} <= call.headers.keys()
         headers = () if call.preflight else ((b"allow", self.allow),)
         return Bare(status=204, content_type=None, headers=headers)
+
+
+async def welcome(call: Call, endpoint: Endpoint) -> None:
+    """Count a call that anybody may make, unless it is a machine's on a route for people."""
+    await charge(call, endpoint)
+    if endpoint.who.people_only:
+        refuse_machine(call.headers)
 
 
 async def admit(call: Call, endpoint: Endpoint) -> None:

@@ -21,7 +21,11 @@ from api.commands import (
     account_changes,
     accounts,
     auth,
+    bulk,
     payments,
+    periods,
+    postings,
+    quotes,
     service_accounts,
     sessions,
     transfers,
@@ -38,10 +42,13 @@ from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
+from api.queries import postings as posting_queries
+from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
+from api.rate_limits import RateLimits
 from api.rates import Rates
 from api.reading import Reading
 from api.service_keys import ServiceKeys
@@ -54,7 +61,8 @@ from ops import VERSION
 from ops.composition import Books, open_books
 from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
-from ops.rates import open_rates
+from ops.rate_limits import open_rate_limits
+from ops.rates import rates_of
 from ops.settings import Settings
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
@@ -72,6 +80,10 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *account_changes.ENDPOINTS,
         *payments.ENDPOINTS,
         *transfers.ENDPOINTS,
+        *bulk.ENDPOINTS,
+        *quotes.ENDPOINTS,
+        *postings.ENDPOINTS,
+        *periods.ENDPOINTS,
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
@@ -80,6 +92,8 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
+        *posting_queries.ENDPOINTS,
+        *quote_queries.ENDPOINTS,
     )
 
 
@@ -95,7 +109,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
     broker = None if redis_url is None else redis.Redis.from_url(redis_url)
     try:
         async with (
-            open_rates(settings, redis_url) as rates,
+            open_rate_limits(settings, redis_url) as limits,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
         ):
@@ -112,7 +126,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
-                | ({} if rates is None else {Rates: rates}),
+                | ({} if limits is None else {RateLimits: limits}),
                 authenticate=Authenticator(
                     tokens=gate.tokens,
                     pool=books.pool,
@@ -138,6 +152,7 @@ def uses_of(
         Gate: gate,
         KeyVault: books.vault,
         Rules: books.rules,
+        Rates: rates_of(settings),
         Desk: Desk(handle=ledger.handle, epoch=books.epoch, secret=settings.core.index_key),
         Watch: Watch(ledger.current, ledger.reading),
         Reading: Reading(

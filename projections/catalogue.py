@@ -5,7 +5,10 @@ from projections import (
     banks,
     holds,
     payments,
+    periods,
     postings,
+    quotes,
+    restatements,
     service_accounts,
     sessions,
     transactions,
@@ -27,6 +30,9 @@ ALL: tuple[Projector, ...] = (
     banks.PROJECTOR,
     sessions.PROJECTOR,
     service_accounts.PROJECTOR,
+    quotes.PROJECTOR,
+    periods.PROJECTOR,
+    restatements.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

@@ -19,13 +19,14 @@ END_OF_TIME = 2**63 - 1
 
 
 class Logged(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
-    """An event as read models see it: what happened, where and when."""
+    """An event as read models see it: what happened, where and when, and since when it counts."""
 
     position: int
     stream_id: str
     version: int
     recorded_at: str
     event: E_co
+    effective_at: str = ""
 
     @property
     def subject(self) -> str:
@@ -50,9 +51,10 @@ class Undecodable(Exception):
 
 
 class Payload(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
-    """The one field of an envelope that read models need."""
+    """The fields of an envelope that read models need."""
 
     data: E_co
+    effective_at: str
 
 
 def decoder_of(event_type: type[Event]) -> Callable[[bytes], Payload[Event]]:
@@ -67,10 +69,16 @@ decode_any = msgspec.json.Decoder(Payload[dict[str, Any]]).decode
 
 def decode_event(name: str, schema_version: int, data: bytes) -> Event:
     """Read the event in stored bytes, lifting older schema versions."""
+    return decode_payload(name, schema_version, data).data
+
+
+def decode_payload(name: str, schema_version: int, data: bytes) -> Payload[Event]:
+    """Read the event in stored bytes and since when it counts, lifting older schema versions."""
     if schema_version == CURRENT[name]:
-        return DECODERS[name](data).data
-    payload = upcast(name, schema_version, decode_any(data).data)
-    return msgspec.convert(payload, EVENT_TYPES[name])
+        return DECODERS[name](data)
+    old = decode_any(data)
+    payload = upcast(name, schema_version, old.data)
+    return Payload(msgspec.convert(payload, EVENT_TYPES[name]), old.effective_at)
 
 
 def decode_lines(lines: list[Line]) -> Iterator[Logged[Event]]:
@@ -79,10 +87,11 @@ def decode_lines(lines: list[Line]) -> Iterator[Logged[Event]]:
         if data is None:
             continue
         try:
-            event = decode_event(name, schema_version, data)
+            payload = decode_payload(name, schema_version, data)
         except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
             raise Undecodable(position, error) from error
-        yield Logged(position, stream_id, version, recorded_at, event)
+        counts_from = payload.effective_at
+        yield Logged(position, stream_id, version, recorded_at, payload.data, counts_from)
 
 
 def read_page(

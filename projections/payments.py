@@ -13,6 +13,7 @@ from ledger.events.payment import (
     PaymentCreated,
     PaymentFailed,
     PaymentProcessingStarted,
+    PaymentReversed,
     PaymentSubmitted,
 )
 from projections.filters import SEARCH, amounts, currency, dates, enum, identity
@@ -111,6 +112,10 @@ def failed(fold: Fold, logged: Logged[PaymentFailed]) -> None:
     change(fold, logged, status="FAILED", failure_reason=reason, failed_at=at)
 
 
+def undone(fold: Fold, logged: Logged[PaymentReversed]) -> None:
+    change(fold, logged, reversal_posting_id=logged.event.posting_id)
+
+
 def change(fold: Fold, logged: Logged[Any], **changes: Any) -> None:
     """Change the payment of `logged`; every event of its stream is a new version."""
     payments = fold.rows.of(PAYMENT)
@@ -133,6 +138,7 @@ PROJECTOR = Projector(
         PaymentSubmitted: On(change, payment_of),
         PaymentCompleted: On(completed, payment_of),
         PaymentFailed: On(failed, payment_of),
+        PaymentReversed: On(undone, payment_of),
     },
 )
 

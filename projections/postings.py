@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.entries import Entry
 from ledger.events.account import AccountOpened
-from ledger.events.posting import PostingBooked
+from ledger.events.posting import PostingBooked, PostingReversed
 from projections.items import Item, fetch_item, item_query
 from projections.known import Known
 from projections.log import Logged
-from projections.projector import Fold, On, Projector
+from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
 from schema.postgres import Pool
 
@@ -71,6 +72,21 @@ def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
     fold.rows.of(POSTING).put(posting)
 
 
+def undone(fold: Fold, logged: Logged[PostingReversed]) -> None:
+    postings = fold.rows.of(POSTING)
+    posting = replace(
+        postings.get(logged.subject),
+        reversed_by_posting_id=logged.event.reversal_posting_id,
+        updated_at=logged.recorded_at,
+    )
+    postings.put(posting)
+
+
+def posting_of(logged: Logged[PostingReversed]) -> Iterable[Key]:
+    """Name the posting that `logged` happened to."""
+    return ((POSTING, logged.subject),)
+
+
 def line_of(known: Known, entry: Entry) -> Line:
     """Return an entry with the owner of its account."""
     owner = known.account(entry.account_id).user_id if entry.account_id is not None else None
@@ -94,7 +110,10 @@ def accounts_of(logged: Logged[PostingBooked]) -> Iterable[str]:
 PROJECTOR = Projector(
     "postings",
     (POSTING,),
-    {PostingBooked: On(booked, streams=accounts_of)},
+    {
+        PostingBooked: On(booked, streams=accounts_of),
+        PostingReversed: On(undone, posting_of),
+    },
     looks_up=(AccountOpened,),
 )
 

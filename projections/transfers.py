@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.events.account import AccountOpened
-from ledger.events.transfer import TransferBooked
+from ledger.events.transfer import TransferBooked, TransferReversed
 from projections.filters import SEARCH, amounts, currency, dates, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
 from projections.page import Listing, Sort, Wanted
-from projections.projector import Fold, On, Projector
+from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
 from projections.selects import Page, fetch_page
 from schema.postgres import Pool
@@ -71,6 +72,23 @@ def booked(fold: Fold, logged: Logged[TransferBooked]) -> None:
     fold.rows.of(TRANSFER).put(transfer)
 
 
+def undone(fold: Fold, logged: Logged[TransferReversed]) -> None:
+    transfers = fold.rows.of(TRANSFER)
+    transfer = replace(
+        transfers.get(logged.subject),
+        status="REVERSED",
+        reversal_posting_id=logged.event.posting_id,
+        version=logged.version,
+        updated_at=logged.recorded_at,
+    )
+    transfers.put(transfer)
+
+
+def transfer_of(logged: Logged[TransferReversed]) -> Iterable[Key]:
+    """Name the transfer that `logged` happened to."""
+    return ((TRANSFER, logged.subject),)
+
+
 def accounts_of(logged: Logged[TransferBooked]) -> Iterable[str]:
     """Name both accounts of a transfer."""
     event = logged.event
@@ -80,7 +98,10 @@ def accounts_of(logged: Logged[TransferBooked]) -> Iterable[str]:
 PROJECTOR = Projector(
     "transfers",
     (TRANSFER,),
-    {TransferBooked: On(booked, streams=accounts_of)},
+    {
+        TransferBooked: On(booked, streams=accounts_of),
+        TransferReversed: On(undone, transfer_of),
+    },
     looks_up=(AccountOpened,),
 )
 

@@ -17,9 +17,16 @@ from ledger.events.period import (
 
 
 class Open(msgspec.Struct, frozen=True, tag="OPEN"):
-    """May be restated; `reason` says why it was reopened, None when it was never closed."""
+    """May be restated; once it was sealed, `reason` says why it was reopened.
 
+    `restatements`: how many postings were booked into it after it was over.
+    """
+
+    seal: PeriodClosed | None = None
+    closed_at: str | None = None
+    reopened_at: str | None = None
     reason: str | None = None
+    restatements: int = 0
 
 
 class Closed(msgspec.Struct, frozen=True, tag="CLOSED"):
@@ -27,6 +34,7 @@ class Closed(msgspec.Struct, frozen=True, tag="CLOSED"):
 
     seal: PeriodClosed
     closed_at: str
+    restatements: int
 
 
 Period: TypeAlias = Open | Closed
@@ -65,10 +73,10 @@ def evolve(period: Period, event: PeriodEvent, at: str) -> Period:
     """Apply a fact. Never refuses: what is recorded has happened."""
     match period, event:
         case Open(), PeriodClosed():
-            return Closed(event, at)
+            return Closed(event, at, period.restatements)
         case Closed(), PeriodReopened(reason=reason):
-            return Open(reason)
+            return Open(period.seal, period.closed_at, at, reason, period.restatements)
         case Open(), PeriodRestated():
-            return period
+            return msgspec.structs.replace(period, restatements=period.restatements + 1)
         case _:
             raise AssertionError(f"{type(event).__name__} cannot follow {type(period).__name__}")

@@ -1,7 +1,5 @@
 """Decisions about periods: sealing a month, reopening it, and what may still count inside it."""
 
-from datetime import date, timedelta
-
 from ledger.aggregates import period
 from ledger.aggregates.period import Closed
 from ledger.commands.period import ClosePeriod, ReopenPeriod
@@ -9,12 +7,14 @@ from ledger.decisions.view import View
 from ledger.errors import Reason, Refused
 from ledger.events.period import PeriodRestated
 from ledger.policies import access
-
-LONGEST_MONTH = timedelta(days=31)
+from ledger.policies.periods import end_of, month_of, stream_of
 
 
 def close_period(view: View, command: ClosePeriod) -> str:
-    """Seal a month that is over, with sums that nobody has added to since they were taken."""
+    """Seal a month that is over, with sums that nobody has added to since they were taken.
+
+    Sums that were overtaken are to be taken again: `service_unavailable`, as any lost race.
+    """
     stream = stream_of(command.period)
     access.may_close_periods(view.caller)
     if view.now < end_of(command.period):
@@ -24,7 +24,7 @@ def close_period(view: View, command: ClosePeriod) -> str:
     loaded = view.load(stream)
     events = period.decide(loaded.state, command)
     if loaded.version != command.seen:
-        raise Refused(Reason.VERSION_CONFLICT, current_version=loaded.version)
+        raise Refused(Reason.SERVICE_UNAVAILABLE, period=command.period)
     view.record(stream, *events)
     return stream
 
@@ -60,19 +60,3 @@ def restate(view: View, effective_at: str | None, posting_id: str) -> None:
     if effective_at is None or month_of(effective_at) == month_of(view.now):
         return
     view.record(stream_of(month_of(effective_at)), PeriodRestated(posting_id=posting_id))
-
-
-def stream_of(month: str) -> str:
-    """Return the stream of a period."""
-    return f"period-{month.replace('-', '')}"
-
-
-def month_of(moment: str) -> str:
-    """Return the period (`yyyy-mm`) that a time lies in."""
-    return moment[:7]
-
-
-def end_of(month: str) -> str:
-    """Return the first moment after a period."""
-    first = (date.fromisoformat(f"{month}-01") + LONGEST_MONTH).replace(day=1)
-    return f"{first.isoformat()}T00:00:00.000000Z"

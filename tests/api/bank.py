@@ -29,7 +29,7 @@ from api.passwords import Cost, Lengths, Passwords
 from api.principals import Authenticator
 from api.queries import auth as auth_queries
 from api.rate_counter import RedisCounter
-from api.rates import Policies, Rates
+from api.rate_limits import Policies, RateLimits
 from api.throttle import Patience, Throttle
 from api.token_keys import signing_key
 from api.tokens import TokenKeys
@@ -141,7 +141,7 @@ class House:
         passwords = self.parts.passwords(self.parts.cost, 2)
         counter = None if self.parts.counted_at is None else RedisCounter(self.parts.counted_at)
         if counter is not None:
-            self.uses[Rates] = Rates(counter, self.parts.policies, INDEX_KEY)
+            self.uses[RateLimits] = RateLimits(counter, self.parts.policies, INDEX_KEY)
         clock = lambda: int(time()) + self.offset[0]  # noqa: E731 - a clock in one line
         self.authenticate = Authenticator(tokens=tokens, pool=pool, clock=clock).authenticate
         reached = Reached(pool)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from api.rates import Policies, Policy
+from api.rate_limits import Policies, Policy
 from tests.api.bank import PASSWORD, Bank, Parts, followed, opened
 from tests.api.signing_in import login, reason, register, signed_in
 

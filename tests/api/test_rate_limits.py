@@ -14,7 +14,7 @@ import structlog
 
 from api.app import create_app
 from api.rate_counter import RedisCounter
-from api.rates import Count, Policies, Policy, Rates, Standing, client_of
+from api.rate_limits import Count, Policies, Policy, RateLimits, Standing, client_of
 from api.wire import Wire
 from ledger.identity import new_id
 from tests.api.desk import THINGS, Paused, authenticate, things_uses
@@ -103,7 +103,7 @@ def test_of_many_at_once_exactly_as_many_pass_as_may(valkey: str) -> None:
 
 def test_nothing_outlives_its_window_and_no_address_is_kept(valkey: str) -> None:
     async def scenario(counter: RedisCounter) -> None:
-        rates = Rates(counter, Policies(default=SHORT, login=SHORT), SECRET)
+        rates = RateLimits(counter, Policies(default=SHORT, login=SHORT), SECRET)
         await rates.judge_login("198.51.100.7", "claim-of-somebody")
 
     play(valkey, scenario)
@@ -178,7 +178,7 @@ def servers(valkey: str) -> Iterator[tuple[Served, Served]]:
 def limited(url: str, wire: Wire | None = None) -> Iterator[Served]:
     """Serve with limits that are counted in the store at `url`."""
     counter = RedisCounter(url)
-    uses = things_uses(Paused()) | {Rates: Rates(counter, POLICIES, SECRET)}
+    uses = things_uses(Paused()) | {RateLimits: RateLimits(counter, POLICIES, SECRET)}
     app = create_app(THINGS, uses, authenticate=authenticate, wire=wire)
     with serving(app, wire, counter.close) as served:
         yield served
