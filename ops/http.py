@@ -17,7 +17,7 @@ from api.app import create_app
 from api.app import published as document_of
 from api.asgi import App
 from api.asking import Desk
-from api.commands import accounts, auth, payments, transfers
+from api.commands import accounts, auth, payments, profile, transfers
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -32,6 +32,7 @@ from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
+from api.queries import users as user_queries
 from api.reading import Reading
 from api.throttle import Patience, Throttle
 from api.token_keys import signing_key
@@ -52,10 +53,12 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
     return (
         *auth.ENDPOINTS,
         *user_endpoints(lengths_of(settings)),
+        *profile.ENDPOINTS,
         *accounts.ENDPOINTS,
         *payments.ENDPOINTS,
         *transfers.ENDPOINTS,
         *auth_queries.ENDPOINTS,
+        *user_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
