@@ -16,6 +16,8 @@ from ledger.events.account import (
     HoldPlaced,
     HoldReleased,
 )
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing
 from projections.filters import currency, enum
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -61,7 +63,7 @@ class ActiveHold(msgspec.Struct, frozen=True, gc=False):
     expires_at: str | None
 
 
-ACCOUNT = Table("accounts", Account)
+ACCOUNT = Table("accounts", Account, names=("account_name",))
 HOLD = Table("account_holds", ActiveHold)
 
 
@@ -148,6 +150,7 @@ PROJECTOR = Projector(
     "accounts",
     (ACCOUNT, HOLD),
     {
+        UserDeleted: erasing(ACCOUNT),
         AccountOpened: On(opened),
         AccountDebited: On(balance_changed, account_of),
         AccountCredited: On(balance_changed, account_of),

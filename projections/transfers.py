@@ -6,6 +6,8 @@ import msgspec
 
 from ledger.events.account import AccountOpened
 from ledger.events.transfer import TransferBooked
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.filters import SEARCH, amounts, currency, dates, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -33,6 +35,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fx_quote_id: str | None
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     posting_id: str
     reversal_posting_id: str | None = None
     initiated_by: str
@@ -42,7 +46,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-TRANSFER = Table("transfers", Transfer, kept=False)
+TRANSFER = Table("transfers", Transfer, kept=False, texted=True)
 
 
 def booked(fold: Fold, logged: Logged[TransferBooked]) -> None:
@@ -61,6 +65,8 @@ def booked(fold: Fold, logged: Logged[TransferBooked]) -> None:
         fx_quote_id=event.fx_quote_id,
         description=known.text(event.description),
         reference=known.text(event.reference),
+        description_key=key_of(known, event.description),
+        reference_key=key_of(known, event.reference),
         posting_id=event.posting_id,
         initiated_by=event.initiated_by,
         posted_at=at,
@@ -80,7 +86,7 @@ def accounts_of(logged: Logged[TransferBooked]) -> Iterable[str]:
 PROJECTOR = Projector(
     "transfers",
     (TRANSFER,),
-    {TransferBooked: On(booked, streams=accounts_of)},
+    {TransferBooked: On(booked, streams=accounts_of), UserDeleted: erasing(TRANSFER)},
     looks_up=(AccountOpened,),
 )
 

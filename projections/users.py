@@ -20,6 +20,7 @@ from ledger.events.user import (
     UserSuspended,
     UserVerificationChanged,
 )
+from projections.erasing import beginning, erase
 from projections.filters import address, dates, enum, flag
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -45,7 +46,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-USER = Table("users", User)
+USER = Table("users", User, owner="id", names=("email", "full_name"))
 
 
 def registered(fold: Fold, logged: Logged[UserRegistered]) -> None:
@@ -88,6 +89,7 @@ def reactivated(fold: Fold, logged: Logged[UserReactivated]) -> None:
 
 def deleted(fold: Fold, logged: Logged[UserDeleted]) -> None:
     change(fold, logged, status="DELETED", email=None, full_name=None)
+    erase(fold, logged, (USER,))
 
 
 def signed_in(fold: Fold, logged: Logged[SessionStarted]) -> None:
@@ -126,7 +128,7 @@ PROJECTOR = Projector(
         UserSessionsInvalidated: On(change, user_of),
         UserSuspended: On(suspended, user_of),
         UserReactivated: On(reactivated, user_of),
-        UserDeleted: On(deleted, user_of),
+        UserDeleted: On(deleted, user_of, beginning),
         SessionStarted: On(signed_in, user_of_session),
     },
 )
