@@ -25,6 +25,7 @@ from api.commands import (
     payments,
     periods,
     postings,
+    profile,
     quotes,
     service_accounts,
     sessions,
@@ -48,6 +49,7 @@ from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
+from api.queries import users as user_queries
 from api.rate_limits import RateLimits
 from api.rates import Rates
 from api.reading import Reading
@@ -76,6 +78,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *sessions.ENDPOINTS,
         *service_accounts.ENDPOINTS,
         *user_endpoints(lengths_of(settings)),
+        *profile.ENDPOINTS,
         *accounts.ENDPOINTS,
         *account_changes.ENDPOINTS,
         *payments.ENDPOINTS,
@@ -87,6 +90,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
+        *user_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,

@@ -25,6 +25,8 @@ from ledger.events.account import (
     HoldPlaced,
     HoldReleased,
 )
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing
 from projections.filters import currency, enum
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -70,7 +72,7 @@ class ActiveHold(msgspec.Struct, frozen=True, gc=False):
     expires_at: str | None
 
 
-ACCOUNT = Table("accounts", Account)
+ACCOUNT = Table("accounts", Account, names=("account_name",))
 HOLD = Table("account_holds", ActiveHold)
 
 
@@ -183,6 +185,7 @@ PROJECTOR = Projector(
     "accounts",
     (ACCOUNT, HOLD),
     {
+        UserDeleted: erasing(ACCOUNT),
         AccountOpened: On(opened),
         AccountRenamed: On(renamed, account_of),
         AccountLimitsChanged: On(limits_changed, account_of),

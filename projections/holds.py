@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from ledger.errors import Reason
 from ledger.events.account import AccountOpened, HoldCaptured, HoldPlaced, HoldReleased
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.filters import enum, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -32,6 +34,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     currency: str
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     destination_account_id: str | None
     payment_id: str | None
     placed_by: str
@@ -41,7 +45,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-HOLD = Table("holds", Hold)
+HOLD = Table("holds", Hold, texted=True)
 
 
 def placed(fold: Fold, logged: Logged[HoldPlaced]) -> None:
@@ -57,6 +61,8 @@ def placed(fold: Fold, logged: Logged[HoldPlaced]) -> None:
         currency=account.currency,
         description=known.text(event.description),
         reference=known.text(event.reference),
+        description_key=key_of(known, event.description),
+        reference_key=key_of(known, event.reference),
         destination_account_id=event.destination_account_id,
         payment_id=event.payment_id,
         placed_by=event.placed_by,
@@ -103,6 +109,7 @@ PROJECTOR = Projector(
     "holds",
     (HOLD,),
     {
+        UserDeleted: erasing(HOLD),
         HoldPlaced: On(placed, streams=account_of),
         HoldCaptured: On(captured, hold_of),
         HoldReleased: On(released, hold_of),

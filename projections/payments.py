@@ -16,6 +16,8 @@ from ledger.events.payment import (
     PaymentReversed,
     PaymentSubmitted,
 )
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.filters import SEARCH, amounts, currency, dates, enum, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -38,6 +40,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     payment_type: str
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     status: str = "PENDING"
     processing: str
     priority: int
@@ -58,7 +62,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-PAYMENT = Table("payments", Payment)
+PAYMENT = Table("payments", Payment, texted=True)
 
 
 def created(fold: Fold, logged: Logged[PaymentCreated]) -> None:
@@ -73,6 +77,8 @@ def created(fold: Fold, logged: Logged[PaymentCreated]) -> None:
         payment_type=event.payment_type,
         description=fold.known.text(event.description),
         reference=fold.known.text(event.reference),
+        description_key=key_of(fold.known, event.description),
+        reference_key=key_of(fold.known, event.reference),
         processing=event.processing,
         priority=event.priority,
         scheduled_at=event.scheduled_at,
@@ -132,6 +138,7 @@ PROJECTOR = Projector(
     "payments",
     (PAYMENT,),
     {
+        UserDeleted: erasing(PAYMENT),
         PaymentCreated: On(created),
         PaymentCancelled: On(cancelled, payment_of),
         PaymentProcessingStarted: On(started, payment_of),

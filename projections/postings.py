@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from ledger.entries import Entry
 from ledger.events.account import AccountOpened
 from ledger.events.posting import PostingBooked, PostingReversed
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.items import Item, fetch_item, item_query
 from projections.known import Known
 from projections.log import Logged
@@ -34,6 +36,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: str
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     entries: msgspec.Raw
     payment_id: str | None
     transfer_id: str | None
@@ -47,7 +51,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-POSTING = Table("postings", Posting, kept=False)
+POSTING = Table("postings", Posting, kept=False, texted=True)
 
 
 def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
@@ -58,6 +62,8 @@ def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
         kind=event.kind,
         description=fold.known.text(event.description),
         reference=fold.known.text(event.reference),
+        description_key=key_of(fold.known, event.description),
+        reference_key=key_of(fold.known, event.reference),
         entries=msgspec.Raw(msgspec.json.encode(lines)),
         payment_id=event.payment_id,
         transfer_id=event.transfer_id,
@@ -113,6 +119,7 @@ PROJECTOR = Projector(
     {
         PostingBooked: On(booked, streams=accounts_of),
         PostingReversed: On(undone, posting_of),
+        UserDeleted: erasing(POSTING),
     },
     looks_up=(AccountOpened,),
 )

@@ -107,7 +107,7 @@ class Copy:
     ) -> None:
         self.dsn, self.projector, self.progress = dsn, projector, progress
         self.connection = connect(dsn, "ledgerbank_read", statement_timeout_ms=0)
-        self.known = Known(keks)
+        self.known = Known(keks, whole=True)
         self.fold = Fold(Rows(projector.tables, complete=True), self.known)
         self.position = 0
         self.began = monotonic()

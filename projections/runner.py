@@ -12,6 +12,7 @@ import structlog
 from ledger.events.event import Event
 from ledger.identity import new_id
 from projections.bell import Bell
+from projections.erasing import forget_kept
 from projections.known import Known
 from projections.leases import Lease, LeaseLost, Leases
 from projections.log import (
@@ -185,6 +186,8 @@ class Runner:
         bulky = any(each.fold.rows.bulky for each in group)
         with nullcontext() if bulky else connection.pipeline(), connection.transaction():
             for follower in group:
+                if follower.fold.rows.erasing:
+                    forget_kept(connection, follower.projector)
                 follower.fold.rows.write(connection)
             leases.advance(self.held(group), end)
         for follower in group:

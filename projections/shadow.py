@@ -52,6 +52,12 @@ def drop(connection: Connection, tables: Iterable[Table[Any]]) -> None:
         connection.execute(sql.SQL(DROP).format(**identifiers(table, NEW)))
 
 
+def drop_kept(connection: Connection, tables: Iterable[Table[Any]]) -> None:
+    """Drop the tables that a rebuild put aside; in the caller's transaction."""
+    for table in tables:
+        connection.execute(sql.SQL(DROP).format(**identifiers(table, OLD)))
+
+
 def rename(connection: Connection, table: Table[Any], old: str, new: str) -> None:
     """Rename a table and its indexes from one suffix to another."""
     owned = connection.execute(INDEXES, (table.name + old,)).fetchall()

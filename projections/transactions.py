@@ -11,6 +11,8 @@ from ledger.events.account import AccountCredited, AccountDebited, AccountOpened
 from ledger.events.payment import PaymentCreated
 from ledger.events.posting import PostingBooked
 from ledger.events.transfer import TransferBooked
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.filters import SEARCH, amounts, currency, dates, enum, identity
 from projections.items import Item, fetch_item, item_query
 from projections.known import Known
@@ -35,6 +37,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     direction: str
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     balance_after: int | None = None
     posting_id: str | None
     payment_id: str | None
@@ -61,13 +65,15 @@ KINDS = (
     "ADJUSTMENT",
     "REVERSAL",
 )
-TRANSACTION = Table("transactions", Transaction, kept=False)
+TRANSACTION = Table("transactions", Transaction, kept=False, texted=True)
 
 
 def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
     event, at, known = logged.event, logged.recorded_at, fold.known
     transactions = fold.rows.of(TRANSACTION)
     description, reference = known.text(event.description), known.text(event.reference)
+    description_key = key_of(known, event.description)
+    reference_key = key_of(known, event.reference)
     customers = [entry for entry in event.entries if entry.account_id is not None]
     named_by = namer(known, event)
     for entry in customers:
@@ -83,6 +89,8 @@ def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
             direction="CREDIT" if entry.amount > 0 else "DEBIT",
             description=description,
             reference=reference,
+            description_key=description_key,
+            reference_key=reference_key,
             posting_id=event.posting_id,
             payment_id=event.payment_id,
             transfer_id=event.transfer_id,
@@ -134,6 +142,7 @@ PROJECTOR = Projector(
     "transactions",
     (TRANSACTION,),
     {
+        UserDeleted: erasing(TRANSACTION),
         PostingBooked: On(booked, streams=streams_of),
         AccountDebited: On(balance_told),
         AccountCredited: On(balance_told),

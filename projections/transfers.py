@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from ledger.events.account import AccountOpened
 from ledger.events.transfer import TransferBooked, TransferReversed
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.filters import SEARCH, amounts, currency, dates, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -34,6 +36,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fx_quote_id: str | None
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     posting_id: str
     reversal_posting_id: str | None = None
     initiated_by: str
@@ -43,7 +47,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-TRANSFER = Table("transfers", Transfer, kept=False)
+TRANSFER = Table("transfers", Transfer, kept=False, texted=True)
 
 
 def booked(fold: Fold, logged: Logged[TransferBooked]) -> None:
@@ -62,6 +66,8 @@ def booked(fold: Fold, logged: Logged[TransferBooked]) -> None:
         fx_quote_id=event.fx_quote_id,
         description=known.text(event.description),
         reference=known.text(event.reference),
+        description_key=key_of(known, event.description),
+        reference_key=key_of(known, event.reference),
         posting_id=event.posting_id,
         initiated_by=event.initiated_by,
         posted_at=at,
@@ -101,6 +107,7 @@ PROJECTOR = Projector(
     {
         TransferBooked: On(booked, streams=accounts_of),
         TransferReversed: On(undone, transfer_of),
+        UserDeleted: erasing(TRANSFER),
     },
     looks_up=(AccountOpened,),
 )

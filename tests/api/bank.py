@@ -22,22 +22,28 @@ from api.callers import Authenticate, nobody
 from api.commands import auth as auth_commands
 from api.commands import sessions as session_commands
 from api.commands.payments import Watch
+from api.commands.profile import ENDPOINTS as PROFILE
 from api.commands.users import user_endpoints
 from api.consistency import Freshness
 from api.gate import Gate
 from api.passwords import Cost, Lengths, Passwords
 from api.principals import Authenticator
 from api.queries import auth as auth_queries
+from api.queries import users as user_queries
 from api.rate_counter import RedisCounter
 from api.rate_limits import Policies, RateLimits
+from api.reading import Reading
 from api.throttle import Patience, Throttle
 from api.token_keys import signing_key
 from api.tokens import TokenKeys
 from api.wire import Wire
 from ledger.application import Ledger
+from ledger.commands.command import Command, Context
+from ledger.events.recorded import SYSTEM
 from ledger.policies.limits import Rules
 from ops.server import server_config
 from projections import users
+from projections.cursors import Cursors
 from projections.runner import Runner
 from schema.postgres import Pool, open_pool
 from schema.seals import KeyEncryptionKeys
@@ -55,8 +61,15 @@ CHEAP = Cost(memory_kib=8, time_cost=1)
 class Bank:
     """`url` for a second process on the same books; `now` is the time that tokens are judged by."""
 
-    def __init__(self, dsn: str, served: Served, offset: list[int]) -> None:
-        self.dsn, self.served, self.offset = dsn, served, offset
+    def __init__(self, house: "House", served: Served) -> None:
+        self.dsn, self.served, self.offset = house.dsn, served, house.offset
+        self.house = house
+
+    def ask(self, command: Command) -> None:
+        """Have a command carried out as the system's own."""
+        assert self.house.ledger is not None, "the house is open"
+        context = Context(actor=SYSTEM, correlation_id="test")
+        self.house.ledger.handle_blocking(command, context)
 
     def pass_seconds(self, seconds: int) -> None:
         """Let time pass for tokens."""
@@ -118,6 +131,7 @@ class House:
         self.dsn, self.offset, self.parts = dsn, offset, parts
         self.uses: dict[type, Any] = {}
         self.authenticate: Authenticate = nobody
+        self.ledger: Ledger | None = None
 
     def app(self) -> App:
         endpoints = (
@@ -125,6 +139,8 @@ class House:
             *session_commands.ENDPOINTS,
             *auth_queries.ENDPOINTS,
             *user_endpoints(Lengths()),
+            *PROFILE,
+            *user_queries.ENDPOINTS,
         )
         return create_app(endpoints, self.uses, authenticate=self.authenticate)
 
@@ -135,7 +151,7 @@ class House:
         keks = KeyEncryptionKeys(WRAPPING_KEYS)
         vault = KeyVault(pool, keks, INDEX_KEY)
         env = {"PERSISTENCE_MODULE": "schema.recorder", "LEDGER_DSN": self.dsn}
-        ledger = Ledger(env, store, vault, RULES)
+        self.ledger = ledger = Ledger(env, store, vault, RULES)
         await ledger.start()
         tokens = TokenKeys(signing_key(secret=SECRET, kid="k"))
         passwords = self.parts.passwords(self.parts.cost, 2)
@@ -149,6 +165,9 @@ class House:
             Freshness: Freshness(head=reached.head, checkpoints=reached, epoch="ab12"),
             Desk: Desk(handle=ledger.handle, epoch="ab12", secret=b"s" * 32),
             Watch: Watch(ledger.current, ledger.reading),
+            Reading: Reading(
+                pool=pool, rules=RULES, cursors=Cursors(b"c" * 32), digest=vault.digest
+            ),
             Gate: Gate(
                 tokens=tokens,
                 passwords=passwords,
@@ -199,7 +218,7 @@ def opened(
         thread.start()
         server, served = ready.result(10), Served(listener.getsockname()[1])
         try:
-            yield Bank(dsn, served, house.offset)
+            yield Bank(house, served)
         finally:
             served.client.close()
             server.should_exit = True
