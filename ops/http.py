@@ -30,6 +30,7 @@ from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
+from api.queries import statements
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.reading import Reading
@@ -57,6 +58,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *transfers.ENDPOINTS,
         *auth_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
+        *statements.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
