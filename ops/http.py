@@ -28,9 +28,9 @@ from api.principals import Authenticator
 from api.probes import Probes
 from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
+from api.queries import exports, statements
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
-from api.queries import statements
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.reading import Reading
@@ -63,6 +63,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
+        *exports.ENDPOINTS,
     )
 
 

@@ -34,7 +34,7 @@ def targets(desk: Desk, path: str) -> list[str]:
     return [path.replace("{id}", each) for each in ids.get(parent, [""])]
 
 
-@pytest.mark.parametrize("path", [endpoint.path for endpoint in ENDPOINTS])
+@pytest.mark.parametrize("path", [each.path for each in ENDPOINTS if each.enveloped])
 def test_answers_have_the_shape_that_is_promised(desk: Desk, path: str) -> None:
     content = described(path)["responses"]["200"]["content"]["application/json"]["schema"]
     components = {"components": DOCUMENT["components"]}
