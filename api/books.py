@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from api.shapes import Currency, Direction, Id, Money, MovementType, Shape, Time
+import msgspec
+
+from api.shapes import Currency, Direction, Id, Money, MovementType, Shape, Time, Transaction
 
 
 class Entry(Shape, frozen=True):
@@ -34,6 +36,20 @@ class Posting(Shape, frozen=True):
     position: int
     inserted_at: Time
     updated_at: Time
+
+
+class Statement(Shape, frozen=True):
+    """What was booked on one account in a period; both ends are included."""
+
+    account_id: Id
+    currency: Currency
+    since: Time = msgspec.field(name="from")
+    until: Time = msgspec.field(name="to")
+    opening_balance: Money
+    closing_balance: Money
+    total_credits: Money
+    total_debits: Money
+    lines: list[Transaction]
 
 
 class TrialBalanceRow(Shape, frozen=True):

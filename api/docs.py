@@ -7,8 +7,9 @@ from importlib.resources import files
 
 from api.call import Call
 from api.callers import ANYONE
-from api.endpoint import ANY_TYPE, Endpoint, Handler
+from api.endpoint import Endpoint, Handler
 from api.envelope import encoded
+from api.negotiation import ANY_TYPE
 from api.openapi import document
 from api.reply import Bare
 

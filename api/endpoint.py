@@ -11,13 +11,12 @@ from api.callers import Who
 from api.fields import NOTHING, Field, FieldTable
 from api.kinds import uuid
 from api.negotiation import WELCOME
-from api.reply import Bare, Reply
+from api.reply import Bare, Reply, Stream
 from ledger.errors import Reason
 
-Handler: TypeAlias = Callable[[Call], Awaitable[Reply | Bare]]
+Handler: TypeAlias = Callable[[Call], Awaitable[Reply | Bare | Stream]]
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 PLACE = re.compile(r"\{(\w+)\}")
-ANY_TYPE = frozenset({"*"})
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +28,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `keyed`: honours `Idempotency-Key`; `conditional`: honours `If-Match`;
     `waits`: honours `Prefer: wait`.
     `data`: the type of `data` in the answer, or of the whole answer when not `enveloped`.
+    `exports`: media types of its other formats, which are documents of their own.
     `limited`: counts against the rate limit; `published`: is in the OpenAPI document.
     `reasons`: why it may refuse, beyond the common sets (http.md §2).
     """
@@ -53,6 +53,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     enveloped: bool = True
     produces: str = "application/json"
+    exports: tuple[str, ...] = ()
     accepts: frozenset[str] = WELCOME
     shows_secret: bool = False
     limited: bool = True

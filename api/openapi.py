@@ -148,6 +148,7 @@ def success(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
         schema = envelope_schema(schema, shapes.get(str(endpoint.metadata), {"type": "object"}))
     if endpoint.produces:
         described["content"] = {endpoint.produces: {"schema": schema}}
+        described["content"] |= {each: {"schema": {"type": "string"}} for each in endpoint.exports}
     return {str(endpoint.status): described}
 
 

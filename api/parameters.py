@@ -5,9 +5,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from api.fields import Document, Kind
+from api.kinds import timestamp
 from ledger.errors import Reason, Refused
 
 WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+FIRST_MOMENT, LAST_MOMENT = "T00:00:00.000000Z", "T23:59:59.999999Z"
 
 
 def parse_query(query: bytes) -> dict[str, str]:
@@ -60,6 +63,24 @@ def position() -> Kind:
 
     schema = {"type": "integer", "minimum": 0}
     return Kind(read=read, schema=schema, reasons=(Reason.INVALID_POSITION,))
+
+
+def day_or_timestamp(moment: str) -> Kind:
+    """Accept an RFC 3339 time with offset, or a UTC day, which is read as that `moment` of it."""
+    precise = timestamp()
+
+    def read(value: Any, document: Document) -> str:
+        trimmed = str(value).strip()
+        told: str = precise.read(trimmed + moment * is_day(trimmed), document)
+        return told
+
+    schema = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
+    return Kind(read=read, schema=schema, reasons=precise.reasons)
+
+
+def is_day(text: str) -> bool:
+    """Say whether a text has the form of a day."""
+    return DAY.fullmatch(text) is not None
 
 
 def page() -> Kind:

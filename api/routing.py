@@ -11,7 +11,7 @@ from api.body import Gone, take_document
 from api.call import KEY, Call
 from api.callers import ANONYMOUS, refuse_machine
 from api.consistency import Freshness
-from api.endpoint import ANY_TYPE, Endpoint
+from api.endpoint import Endpoint
 from api.envelope import enveloped, now_text
 from api.fields import Faults, Field, read_body, read_fields, read_query
 from api.idempotency import idempotency_key
@@ -22,7 +22,8 @@ from api.parameters import parse_query
 from api.preconditions import etag, is_known
 from api.problems import problem
 from api.reason_sets import TOKEN
-from api.reply import Bare, Reply
+from api.reply import Bare, Reply, Stream
+from api.streaming import begun, flow
 from ledger.errors import Reason, Refused
 
 READS = ("GET", "HEAD")
@@ -56,7 +57,10 @@ class Route:
         except Exception:
             await self.tell_rate(call)
             raise
-        await deliver(reply, send)
+        if isinstance(reply, Stream):
+            await flow(call, reply)
+        else:
+            await deliver(reply, send)
 
     async def tell_rate(self, call: Call) -> None:
         """Have the answer tell the rate, where one is kept (http.md §1.1)."""
@@ -64,7 +68,7 @@ class Route:
         if self.limited if endpoint is None else endpoint.limited:
             await look(call)
 
-    async def perform(self, call: Call) -> Bare:
+    async def perform(self, call: Call) -> Bare | Stream:
         """Walk the stages in order; the first failure is the answer."""
         method = call.scope["method"]
         endpoint = self.by_method.get(method)
@@ -72,8 +76,7 @@ class Route:
             return self.without_endpoint(call, method)
         call.shows_secret = endpoint.shows_secret
         check_version(call.headers, call.scope["query_string"])
-        if endpoint.accepts is not ANY_TYPE:
-            check_accept(call.headers, endpoint.accepts)
+        check_accept(call.headers, endpoint.accepts)
         await (welcome if endpoint.who.anonymous else admit)(call, endpoint)
         if endpoint.body is not None and method not in READS:
             bytes_max = call.edge.wire.limits.body_bytes
@@ -83,6 +86,8 @@ class Route:
             freshness = call.use(Freshness)
             call.position = await freshness.settle(call.headers, endpoint.reads)
         reply = await endpoint.handler(call)
+        if isinstance(reply, Stream):
+            return await begun(call, reply, dated(call))
         return reply if isinstance(reply, Bare) else finished(call, reply, endpoint.status)
 
     def without_endpoint(self, call: Call, method: str) -> Bare:
@@ -175,9 +180,7 @@ async def deliver(bare: Bare, send: Send) -> None:
 
 def finished(call: Call, reply: Reply, usual_status: int) -> Bare:
     """Turn a success into what goes over the wire: envelope, tags, place in the log."""
-    headers = list(reply.headers)
-    if call.position is not None:
-        headers += position_headers(call.position, call.use(Freshness).epoch)
+    headers = [*reply.headers, *dated(call)]
     if reply.location is not None:
         headers.append((b"location", reply.location.encode()))
     if reply.version is not None:
@@ -187,6 +190,13 @@ def finished(call: Call, reply: Reply, usual_status: int) -> Bare:
             return Bare(status=304, content_type=None, headers=tuple(headers))
     body = enveloped(reply.data, reply.metadata, call.ids.id, now_text())
     return Bare(status=reply.status or usual_status, body=body, headers=tuple(headers))
+
+
+def dated(call: Call) -> list[tuple[bytes, bytes]]:
+    """Return where in the log the read models behind this answer are, if there are any."""
+    if call.position is None:
+        return []
+    return position_headers(call.position, call.use(Freshness).epoch)
 
 
 def position_headers(position: int, epoch: str) -> list[tuple[bytes, bytes]]:

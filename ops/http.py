@@ -41,6 +41,7 @@ from api.principals import Authenticator
 from api.probes import Probes
 from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
+from api.queries import exports, statements
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
@@ -92,12 +93,14 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *service_account_queries.ENDPOINTS,
         *user_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
+        *statements.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
+        *exports.ENDPOINTS,
     )
 
 

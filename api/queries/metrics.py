@@ -8,8 +8,9 @@ from prometheus_client import generate_latest
 
 from api.call import Call
 from api.callers import ANYONE, bearer_token
-from api.endpoint import ANY_TYPE, Endpoint
+from api.endpoint import Endpoint
 from api.envelope import encoded, now_text
+from api.negotiation import ANY_TYPE
 from api.probes import Check, Probes, judge
 from api.reply import Bare, Reply
 from ledger.errors import Reason, Refused

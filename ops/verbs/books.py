@@ -14,6 +14,7 @@ from ops.failures import CheckFailed
 from ops.output import Bar, Output
 from ops.readmodels import keks_of
 from ops.settings import Settings
+from ops.verbs.journals import export
 from projections.catalogue import ALL
 from projections.log import Hole, Undecodable, decode_lines, head_position, read_page
 from projections.projector import Poisoned
@@ -26,7 +27,10 @@ FROM_THE_LOG, OF_READ_MODELS = "I-1 … I-8, I-13", "I-16"
 
 @click.group
 def ledger() -> None:
-    """Check and sum up the books."""
+    """Check, sum up and hand over the books."""
+
+
+ledger.add_command(export)
 
 
 @ledger.command

@@ -11,6 +11,10 @@ from tests.api.queries.town import ENDPOINTS, Desk
 DOCUMENT = document(ENDPOINTS, "1")
 
 
+NEEDED = {"/api/accounts/{id}/statement": {"from": "2025-03-01", "to": "2025-03-31"}}
+"""Parameters without which nothing is shown."""
+
+
 def described(path: str) -> dict[str, Any]:
     operation: dict[str, Any] = DOCUMENT["paths"][path]["get"]
     return operation
@@ -30,13 +34,13 @@ def targets(desk: Desk, path: str) -> list[str]:
     return [path.replace("{id}", each) for each in ids.get(parent, [""])]
 
 
-@pytest.mark.parametrize("path", [endpoint.path for endpoint in ENDPOINTS])
+@pytest.mark.parametrize("path", [each.path for each in ENDPOINTS if each.enveloped])
 def test_answers_have_the_shape_that_is_promised(desk: Desk, path: str) -> None:
     content = described(path)["responses"]["200"]["content"]["application/json"]["schema"]
     components = {"components": DOCUMENT["components"]}
     validator = jsonschema_rs.validator_for({**content, **components}, validate_formats=True)
     for target in targets(desk, path):
-        more: list[dict[str, str]] = [{}]
+        more: list[dict[str, str]] = [NEEDED.get(path, {})]
         if "scope" in parameters(path):
             more = [{"scope": "all"}, {"scope": "all", "limit": "2"}]
         for asked in more:
