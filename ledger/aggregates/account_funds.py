@@ -49,15 +49,21 @@ def refuse_unaffordable(account: Open, command: PlaceHold | DebitAccount) -> Non
     if command.single_limit is not None and command.amount > command.single_limit:
         raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT, limit=account.shown(command.single_limit))
     if command.amount > account.available:
-        raise Refused(Reason.INSUFFICIENT_FUNDS, available=account.shown(account.available))
+        raise Refused(
+            Reason.INSUFFICIENT_FUNDS,
+            available=account.shown(account.available),
+            required=account.shown(command.amount),
+            currency=account.currency,
+        )
     if command.daily_limit is None:
         return
     spent = account.spent_on(utc_day(command.now))
     if spent + command.amount > command.daily_limit:
         raise Refused(
             Reason.DAILY_LIMIT_EXCEEDED,
-            limit=account.shown(command.daily_limit),
-            spent=account.shown(spent),
+            daily_limit=account.shown(command.daily_limit),
+            daily_spent=account.shown(spent),
+            required=account.shown(command.amount),
         )
 
 

@@ -4,17 +4,22 @@ from typing import TypeAlias
 
 import msgspec
 
+from ledger.events.account import HoldPlaced
 from ledger.events.event import Sealed
 from ledger.money import decimal_text
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """What is still promised: minor units; `counted` against the daily limit of `day`, or not."""
+    """What is left of a promise, in minor units; `counted` against the limit of its day, or not."""
 
+    placed: HoldPlaced
+    placed_at: str
     remaining: int
-    purpose: str
-    day: str
     counted: bool = False
+
+    def is_over(self, now: str) -> bool:
+        """Say whether its time has passed: it counts no more, recorded or not (ledger.md §5.3)."""
+        return self.placed.expires_at is not None and self.placed.expires_at <= now
 
 
 class Unopened(msgspec.Struct, frozen=True, tag="unopened"):
@@ -22,7 +27,10 @@ class Unopened(msgspec.Struct, frozen=True, tag="unopened"):
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):
-    """What deciding needs. `spent` is what counts against the limit of `day` (UTC)."""
+    """What deciding needs. `spent` is what counts against the limit of `day` (UTC).
+
+    `lapses_at` is when the first of the holds that have an end is over.
+    """
 
     user_id: str
     currency: str
@@ -35,6 +43,7 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
     day: str = ""
     spent: int = 0
     holds: dict[str, Hold] = {}
+    lapses_at: str | None = None
     bank_connection_id: str | None = None
     external_account_id: str | None = None
 

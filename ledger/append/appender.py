@@ -189,14 +189,14 @@ class Appender:
 
     def attempt(self, waiting: Waiting, overlay: Overlay, head: Head) -> None:
         """Attempt one command on top of the earlier ones. Raises `NotLoaded`."""
-        now = max(self.clock(), head.recorded_at)
+        now, after = max(self.clock(), head.recorded_at), overlay.end(head.position)
         try:
-            waiting.verdict = self.attempts.attempt(waiting.submission, overlay, now)
+            waiting.verdict = self.attempts.attempt(waiting.submission, overlay, now, after)
         except NotLoaded:
             raise
         except Exception as failure:  # noqa: BLE001  # told to the asker; the others go on
             waiting.verdict = Verdict(failure=failure)
-        overlay.changed.update(waiting.verdict.changed)
+        overlay.take(waiting.verdict.changed, waiting.verdict.events)
 
     async def take_turn(self, batch: list[Waiting]) -> None:
         """Lock the head, follow what others recorded, decide and append: this cannot lose."""

@@ -104,6 +104,8 @@ class Overlay:
     def __init__(self, under: "Memory | Overlay") -> None:
         self.under = under
         self.changed: dict[str, Any] = {}
+        self.begin: int | None = None
+        self.events = 0
         self.reveal: Callable[[Sealed | None], str | None] = under.reveal
         self.digest: Callable[..., str] = under.digest
 
@@ -111,3 +113,13 @@ class Overlay:
         """Return what the batch has made of `key`, else what lies under it."""
         known = self.changed.get(key)
         return self.under.recall(key) if known is None else known
+
+    def end(self, head: int) -> int:
+        """Return where the log ends after the batch so far, which begins on `head`."""
+        self.begin = head if self.begin is None else self.begin
+        return self.begin + self.events
+
+    def take(self, changed: Mapping[str, Any], events: int) -> None:
+        """Add what one more command changed by so many events."""
+        self.changed.update(changed)
+        self.events += events

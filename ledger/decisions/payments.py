@@ -6,7 +6,11 @@ from ledger.aggregates.payment import Pending, Uncreated
 from ledger.commands.account import PlaceHold
 from ledger.commands.payment import CreatePayment, ProcessPayment
 from ledger.decisions.accounts import open_state
-from ledger.decisions.callers import active_owner
+from ledger.decisions.standing import (
+    daily_limit,
+    refuse_standing,
+    single_limit,
+)
 from ledger.decisions.view import Claim, View
 from ledger.errors import Reason, Refused
 from ledger.events.event import sealed, sealed_or_none
@@ -19,6 +23,8 @@ from ledger.money import parse_positive
 from ledger.policies import access
 from ledger.policies.duplicates import FINGERPRINT, duplicate_parts
 
+SECONDS_PER_MINUTE = 60
+
 
 def create_payment(view: View, command: CreatePayment) -> str:
     """Ask for a payment: judged in the order of §6.2; funds and limits of the day come later."""
@@ -26,9 +32,10 @@ def create_payment(view: View, command: CreatePayment) -> str:
     if not isinstance(view.begin(stream), Uncreated):
         return stream
     source, amount = addressed(view, command)
+    refuse_small(view, source, amount)
     refuse_standing(view, source, command.direction)
     refuse_oversized(view, source, amount)
-    refuse_without_rail(view, command, source)
+    refuse_without_rail(view, command.destination_account_id, source)
     view.record(stream, created(view, command, source, amount))
     return stream
 
@@ -42,8 +49,7 @@ def addressed(view: View, command: CreatePayment) -> tuple[Open, int]:
         refuse_destination(command, source, destination)
     if command.currency not in {None, source.currency}:
         raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
-    smallest = view.rules.smallest(source.currency)
-    return source, parse_positive(command.amount, source.currency, smallest)
+    return source, parse_positive(command.amount, source.currency)
 
 
 def refuse_destination(command: CreatePayment, source: Open, destination: Open) -> None:
@@ -54,15 +60,15 @@ def refuse_destination(command: CreatePayment, source: Open, destination: Open) 
         raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
 
 
-def refuse_standing(view: View, source: Open, direction: str) -> None:
-    """Refuse to pay from an account whose owner may not act; money may still come in (§3)."""
-    if direction == "DEBIT" and not active_owner(view, source.user_id):
-        raise Refused(Reason.ACCOUNT_SUSPENDED)
+def refuse_small(view: View, source: Open, amount: int) -> None:
+    """Refuse what is below the smallest amount that may move (§5.1)."""
+    smallest = view.rules.smallest(source.currency)
+    if amount < smallest:
+        raise Refused(Reason.AMOUNT_TOO_SMALL, field="amount", smallest=source.shown(smallest))
 
 
-def refuse_without_rail(view: View, command: CreatePayment, source: Open) -> None:
+def refuse_without_rail(view: View, destination: str | None, source: Open) -> None:
     """Refuse accounts whose money lies at an outside bank that nobody here can reach (§6.5)."""
-    destination = command.destination_account_id
     linked = destination and open_state(view, destination).bank_connection_id
     if source.bank_connection_id or linked:
         raise Refused(Reason.RAIL_UNAVAILABLE)
@@ -115,6 +121,7 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     if terms.direction == "CREDIT" and terms.rail == "book":
         refuse_unconfirmed(view, command.trigger, source)
     refuse_standing(view, source, terms.direction)
+    refuse_closed_destination(view, terms)
     if terms.direction == "CREDIT":
         refuse_oversized(view, source, terms.amount)
         refuse_duplicate(view, command.payment_id, terms)
@@ -123,6 +130,13 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     refuse_duplicate(view, command.payment_id, terms)
     view.record(stream, *events)
     return command.payment_id
+
+
+def refuse_closed_destination(view: View, terms: PaymentCreated) -> None:
+    """Refuse to pay to an account of the house that cannot be paid to."""
+    if terms.destination_account_id is not None:
+        destination = open_state(view, terms.destination_account_id)
+        refuse_standing(view, destination, "CREDIT")
 
 
 def refuse_unconfirmed(view: View, trigger: str, source: Open) -> None:
@@ -135,8 +149,8 @@ def refuse_unconfirmed(view: View, trigger: str, source: Open) -> None:
 
 def refuse_oversized(view: View, source: Open, amount: int) -> None:
     """Refuse what is over the single limit."""
-    limit = view.rules.single(source.currency)
-    if amount > limit:
+    limit = single_limit(view, source)
+    if limit is not None and amount > limit:
         raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT, limit=source.shown(limit))
 
 
@@ -152,17 +166,22 @@ def hold_for(view: View, payment_id: str, terms: PaymentCreated, source: Open) -
         destination_account_id=terms.destination_account_id,
         description=terms.description,
         reference=terms.reference,
-        single_limit=view.rules.single(source.currency),
-        daily_limit=view.rules.daily(source.account_type, source.currency),
+        single_limit=single_limit(view, source),
+        daily_limit=daily_limit(view, source),
         now=view.now,
     )
 
 
 def refuse_duplicate(view: View, payment_id: str, terms: PaymentCreated) -> None:
     """Claim what makes a payment a duplicate; refuse while another one has it (§6.5)."""
-    if view.rules.detect_duplicates:
-        key = fingerprint(view, terms)
-        view.take(FINGERPRINT, key, Claim(payment_id), Reason.DUPLICATE_TRANSACTION)
+    if not view.rules.detect_duplicates:
+        return
+    key = fingerprint(view, terms)
+    held = view.claim(FINGERPRINT, key)
+    if held is not None and held.holder != payment_id:
+        minutes = view.rules.duplicate_window_seconds // SECONDS_PER_MINUTE
+        raise Refused(Reason.DUPLICATE_TRANSACTION, window_minutes=minutes)
+    view.change_claim(FINGERPRINT, key, Claim(payment_id))
 
 
 def fingerprint(view: View, terms: PaymentCreated) -> str:

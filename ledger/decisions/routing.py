@@ -5,10 +5,17 @@ from typing import Any, TypeAlias
 
 from ledger.commands.account import OpenAccount
 from ledger.commands.bank import AddBranch, RegisterBank
+from ledger.commands.hold import (
+    CaptureClientHold,
+    ExpireHolds,
+    PlaceClientHold,
+    ReleaseClientHold,
+)
 from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
     CreatePayment,
+    EditPayment,
     FailPayment,
     ProcessPayment,
     RecordSubmission,
@@ -19,11 +26,13 @@ from ledger.commands.transfer import MakeTransfer
 from ledger.commands.user import InvalidateSessions, RegisterUser, SetPasswordHash
 from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank
+from ledger.decisions.captures import capture_client_hold
+from ledger.decisions.holds import expire_holds, place_client_hold, release_client_hold
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.rehearsals import rehearse_payment
 from ledger.decisions.sessions import exchange, start_session
 from ledger.decisions.settlements import complete_payment, fail_payment
-from ledger.decisions.submissions import cancel_payment, record_submission
+from ledger.decisions.submissions import cancel_payment, edit_payment, record_submission
 from ledger.decisions.transfers import make_transfer
 from ledger.decisions.users import invalidate_sessions, register_user, set_password_hash
 from ledger.decisions.view import View
@@ -44,11 +53,16 @@ DECISIONS: dict[type, Decision] = {
     MakeTransfer: make_transfer,
     CreatePayment: create_payment,
     RehearsePayment: rehearse_payment,
+    EditPayment: edit_payment,
     ProcessPayment: process_payment,
     CancelPayment: cancel_payment,
     RecordSubmission: record_submission,
     CompletePayment: complete_payment,
     FailPayment: fail_payment,
+    PlaceClientHold: place_client_hold,
+    CaptureClientHold: capture_client_hold,
+    ReleaseClientHold: release_client_hold,
+    ExpireHolds: expire_holds,
     RegisterBank: register_bank,
     AddBranch: add_branch,
 }

@@ -81,6 +81,8 @@ class View:
         self.caller: Actor = context.actor
         self.changed: dict[str, Any] = {}
         self.events: list[tuple[str, int, Event]] = []
+        self.after = 0
+        """The position of the log's last event before this command's."""
         self.claims: dict[tuple[str, str], ClaimChange] = {}
         self.rows: list[PrivateRow] = []
         self.reveal = memory.reveal
@@ -122,8 +124,13 @@ class View:
         since = loaded.inserted_at or self.now
         self.changed[stream_id] = Loaded(state, version, since, self.now, stream_id)
 
+    @property
+    def position(self) -> int:
+        """Return the position that the event recorded last is going to have."""
+        return self.after + len(self.events)
+
     def tell(self, name: str, state: Any) -> str:
-        """Let `state`, which is no stream's, be what answers a rehearsed command."""
+        """Let `state`, which is no stream's, be what answers the command; it is not kept."""
         self.changed[name] = Loaded(state, 0, self.now, self.now, name)
         return name
 
@@ -166,6 +173,9 @@ class View:
 
     def match_version(self, stream_id: str) -> None:
         """Refuse when the asker expected another version of the resource (http.md §1.8)."""
-        current = self.load(stream_id).version
+        self.match(self.load(stream_id).version)
+
+    def match(self, current: int) -> None:
+        """Refuse when the asker expected another version than the `current` one."""
         if self.asked.if_match is not None and current not in self.asked.if_match:
             raise Refused(Reason.VERSION_CONFLICT, current_version=current)

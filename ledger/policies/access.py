@@ -38,6 +38,11 @@ def is_system(actor: Actor, _: Collection[str]) -> bool:
     return actor.type == "system"
 
 
+def is_service(actor: Actor, _: Collection[str]) -> bool:
+    """Say yes to a service account, about everybody's records."""
+    return actor.type == "service"
+
+
 def all_of(*rules: Rule) -> Rule:
     """Say yes when every rule does."""
     return lambda actor, owners: all(rule(actor, owners) for rule in rules)
@@ -105,6 +110,7 @@ may_read_account = Policy(roles=HUMANS, rule=OWNER_OR_READER, otherwise=Reason.U
 # Payments.
 may_pay_from = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN, otherwise=Reason.UNAUTHORIZED_ACCESS)
 may_read_payment = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+may_edit_payment = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN)
 may_process_payment = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN)
 may_confirm_money_in = Policy(
     roles=CUSTOMERS,
@@ -113,6 +119,15 @@ may_confirm_money_in = Policy(
 )
 may_cancel_payment = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF)
 may_read_payment_stats = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+
+# Holds: whoever placed a client's hold owns it; a service's scope was judged at the edge.
+may_place_hold = Policy(
+    roles=(*CUSTOMERS, "service"),
+    rule=any_of(OWNER_OR_ADMIN, is_service),
+    otherwise=Reason.UNAUTHORIZED_ACCESS,
+)
+may_capture_hold = Policy(roles=(*CUSTOMERS, "service"), rule=any_of(OWNER_OR_ADMIN, is_service))
+may_release_hold = Policy(roles=(*CUSTOMERS, "service"), rule=any_of(OWNER_OR_STAFF, is_service))
 
 # Transfers: a record with two owners is open to both of them.
 may_transfer_from = Policy(

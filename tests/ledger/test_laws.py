@@ -8,6 +8,7 @@ from hypothesis import Phase, find, given, settings
 
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Command
+from ledger.commands.hold import ExpireHolds
 from ledger.commands.user import InvalidateSessions, SetPasswordHash
 from ledger.decisions.routing import DECISIONS
 from ledger.errors import Refused
@@ -17,18 +18,24 @@ from tests.builders import (
     ANNA,
     AS_ADA,
     AS_ANNA,
+    HERS,
     SESSION,
     TOWN,
     cancel,
+    capturing,
     completion,
+    edit,
     failure,
     identity,
     log_out,
     opening,
+    placing,
     process,
     refresh,
     registration,
     rehearsal,
+    releasing,
+    seal,
     session_started,
     sign_in,
     submission,
@@ -54,11 +61,17 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], transfer(), AS_ANNA),
     ([], wish(), AS_ANNA),
     ([], rehearsal(), AS_ANNA),
+    ([wish()], edit(description=seal("Other")), AS_ANNA),
     ([wish()], process(), AS_ANNA),
     ([wish()], cancel(), AS_ANNA),
     ([wish(), process()], submission(), AS_ADA),
     ([wish(), process()], completion(), AS_ADA),
     ([wish(), process()], failure(), AS_ADA),
+    ([], placing(), AS_ANNA),
+    ([placing()], capturing("4.00", final=False), AS_ADA),
+    ([placing()], capturing(), AS_ADA),
+    ([placing()], releasing(), AS_ADA),
+    ([placing()], ExpireHolds(account_id=HERS), AS_ADA),
     ([], BANK, AS_ADA),
     ([BANK], BRANCH, AS_ADA),
 ]
@@ -122,8 +135,9 @@ def test_no_script_makes_or_loses_money_or_promises_what_is_not_there(script: li
 @pytest.mark.parametrize(
     "kind",
     [
-        "TransferBooked", "HoldCaptured", "HoldReleased", "PaymentCompleted", "PaymentFailed",
-        "PaymentCancelled", "PaymentSubmitted", "UserSessionsInvalidated",
+        "TransferBooked", "HoldCaptured", "HoldReleased", "HoldExpired", "PaymentCompleted",
+        "PaymentFailed", "PaymentEdited", "PaymentCancelled", "PaymentSubmitted",
+        "UserSessionsInvalidated",
     ],
 )  # fmt: skip
 def test_the_scripts_reach_what_they_are_about(kind: str) -> None:
