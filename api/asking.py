@@ -1,6 +1,7 @@
 """Asking the ledger: a call becomes a command with its key and conditions, and gets its answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -32,13 +33,17 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """How the outcome of a command is told. `location` has `{id}` where the id of the data goes."""
+    """How the outcome of a command is told. `location` has `{id}` where the id of the data goes.
+
+    `version` is what the ETag tells, unless the answer is not `versioned`.
+    """
 
     show: Show
     status: int = 200
     location: str | None = None
     metadata: Mapping[str, Any] = {}
     versioned: bool = True
+    version: Callable[[Loaded], int] = attrgetter("version")
 
 
 async def ask(call: Call, command: Command, told: Told, *, rehearsed: bool = False) -> Bare:
@@ -80,7 +85,7 @@ def asked_by(call: Call, told: Told) -> Asked:
     def render(loaded: Loaded, reveal: Reveal) -> Answer:
         shown = told.show(loaded, reveal)
         body = enveloped(encoded(shown), encoded(told.metadata), call.ids.id, timestamp)
-        headers = {"ETag": etag(loaded.version).decode()} if told.versioned else {}
+        headers = {"ETag": etag(told.version(loaded)).decode()} if told.versioned else {}
         if told.location is not None:
             headers["Location"] = told.location.format(id=shown.id)
         return Answer(told.status, body, headers)

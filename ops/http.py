@@ -17,7 +17,7 @@ from api.app import create_app
 from api.app import published as document_of
 from api.asgi import App
 from api.asking import Desk
-from api.commands import accounts, auth, payments, transfers
+from api.commands import accounts, auth, holds, payments, transfers
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -28,6 +28,7 @@ from api.principals import Authenticator
 from api.probes import Probes
 from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
+from api.queries import holds as hold_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import transactions as transaction_queries
@@ -55,11 +56,13 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *accounts.ENDPOINTS,
         *payments.ENDPOINTS,
         *transfers.ENDPOINTS,
+        *holds.ENDPOINTS,
         *auth_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
+        *hold_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
     )
 

@@ -25,7 +25,7 @@ POLL_SECONDS = 0.05
 LINE_SHOWN_MAX = 3_000
 PORTS, PORTS_PER_PROCESS = range(20_000, 32_000), 8
 APIS = ("api-1", "api-2")
-NAMES = (*APIS, "projections", "worker-1", "worker-2")
+NAMES = (*APIS, "projections", "worker-1", "worker-2", "scheduler")
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class System(msgspec.Struct, frozen=True):
-    """Two servers, the projections and two workers on one database and one broker."""
+    """Two servers, projections, two workers and a scheduler on one database and one broker."""
 
     environment: dict[str, str]
     urls: tuple[str, ...]
