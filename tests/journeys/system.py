@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import msgspec
 import psutil
+import psycopg
 import redis
 
 from tests.journeys.house import NAME
@@ -101,6 +102,11 @@ class System(msgspec.Struct, frozen=True):
 
     def ledgerbank(self, *arguments: str) -> Told:
         return ledgerbank(self.environment, *arguments)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Look into the database."""
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            return connection.execute(query.encode(), values).fetchall()
 
     def flush_broker(self) -> None:
         with redis.Redis.from_url(self.environment["REDIS_URL"]) as broker:
