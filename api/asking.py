@@ -1,6 +1,7 @@
 """Asking the ledger: a call becomes a command with its key and conditions, and gets its answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -34,6 +35,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """How the outcome of a command is told. `location` has `{id}` where the id of the data goes.
 
     `once` are fields that only this answer shows; `show` leaves them null, and so does a replay.
+    `version` is what the ETag tells, unless the answer is not `versioned`.
     """
 
     show: Show
@@ -42,6 +44,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, Any] = {}
     versioned: bool = True
     once: Mapping[str, str] = {}
+    version: Callable[[Loaded], int] = attrgetter("version")
 
 
 async def ask(call: Call, command: Command, told: Told, *, rehearsed: bool = False) -> Bare:
@@ -92,7 +95,7 @@ def asked_by(call: Call, told: Told) -> Asked:
     def render(loaded: Loaded, reveal: Reveal) -> Answer:
         shown = told.show(loaded, reveal)
         body = enveloped(encoded(shown), encoded(told.metadata), call.ids.id, timestamp)
-        headers = {"ETag": etag(loaded.version).decode()} if told.versioned else {}
+        headers = {"ETag": etag(told.version(loaded)).decode()} if told.versioned else {}
         if told.location is not None:
             headers["Location"] = told.location.format(id=shown.id)
         return Answer(told.status, body, headers)

@@ -26,7 +26,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `query`: the parameters of a query; None when whatever is sent there means nothing.
     `reads`: projections that must be fresh before the handler runs.
     `keyed`: honours `Idempotency-Key`; `conditional`: honours `If-Match`;
-    `waits`: honours `Prefer: wait`.
+    `waits`: honours `Prefer: wait`, and answers 200 with the outcome when it comes in time.
     `data`: the type of `data` in the answer, or of the whole answer when not `enveloped`.
     `exports`: media types of its other formats, which are documents of their own.
     `limited`: counts against the rate limit; `published`: is in the OpenAPI document.

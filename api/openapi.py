@@ -16,6 +16,7 @@ from ledger.errors import Reason
 
 WORD = re.compile(r"[A-Za-z0-9]+")
 SCHEMAS = "#/components/schemas/{name}"
+ENDED_IN_TIME = 200
 Document = dict[str, Any]
 HEADERS_IN: dict[str, tuple[str, Document]] = {
     "X-Correlation-ID": ("Names the story this request belongs to.", {"type": "string"}),
@@ -47,6 +48,7 @@ HEADERS_OUT: dict[str, str] = {
     "Ledger-Position": "Up to where in the log the answer is complete.",
     "Ledger-Epoch": "The store the position belongs to.",
     "Idempotent-Replayed": "Set when this answer was first given to an earlier request.",
+    "Preference-Applied": "How long the answer waited for the outcome.",
     "Location": "Where the new resource lies.",
     "Retry-After": "Seconds after which trying again can help.",
     "WWW-Authenticate": "How to sign in.",
@@ -136,8 +138,9 @@ def parameter(field: Field, place: str) -> Document:
 
 
 def success(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
-    """Describe the answer of a success."""
+    """Describe the answer of a success; who waits may see another one, of the same shape."""
     names = [*ALWAYS, *rate_headers(endpoint)]
+    names += ["Preference-Applied"] if endpoint.waits else []
     names += ["Ledger-Position", "Ledger-Epoch"] if endpoint.reads or endpoint.keyed else []
     names += ["Idempotent-Replayed"] if endpoint.keyed else []
     names += ["ETag"] if endpoint.conditional else []
@@ -149,7 +152,8 @@ def success(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
     if endpoint.produces:
         described["content"] = {endpoint.produces: {"schema": schema}}
         described["content"] |= {each: {"schema": {"type": "string"}} for each in endpoint.exports}
-    return {str(endpoint.status): described}
+    early = {str(ENDED_IN_TIME): described} if endpoint.waits else {}
+    return {str(endpoint.status): described, **early}
 
 
 def envelope_schema(data: Document, metadata: Document) -> Document:

@@ -17,7 +17,7 @@ from ledger.append.attempt import Submission
 from ledger.append.memory import Memory
 from ledger.append.ports import Head, Store, Unavailable, Vault
 from ledger.append.snapshotting import Snapshotting
-from ledger.commands.asked import Asked, Loaded, Outcome, Reveal
+from ledger.commands.asked import UUID_CHARACTERS, Asked, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
 from ledger.commands.service_account import CreateServiceAccount
 from ledger.commands.transfer import MakeTransfers
@@ -189,6 +189,8 @@ class Ledger(Application[str]):
         }
         if not private:
             return command
+        for name, text in private.items():
+            private[name] = Private(text.text, await self.person(text.owner, actor))
         missing = {text.owner for text in private.values() if self.vault.of(text.owner) is None}
         if missing:
             await self.fetch_keys(missing)
@@ -199,6 +201,22 @@ class Ledger(Application[str]):
                 raise Refused(Reason.USER_NOT_FOUND, actor=actor.type)
             sealed[name] = key.seal(text.text)
         return msgspec.structs.replace(command, **sealed)
+
+    async def person(self, owner: str, actor: Actor) -> str:
+        """Return the user behind the owner of a text; of what there is not, it is who asks.
+
+        Raises `Refused` for somebody without a key of their own.
+        """
+        if len(owner) == UUID_CHARACTERS:
+            return owner
+        known = self.memory.entries.get(owner) or await self.current(owner)
+        terms = getattr(known.state, "terms", known.state)
+        user_id: str | None = getattr(terms, "user_id", None)
+        if user_id is not None:
+            return user_id
+        if actor.type != "user" or actor.id is None:
+            raise Refused(Reason.ACCOUNT_NOT_FOUND)
+        return actor.id
 
     async def reading(self, loaded: Loaded) -> Reveal:
         """Return what reads the personal texts of a state, their keys being at hand."""

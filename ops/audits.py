@@ -13,6 +13,7 @@ from ledger.events.account import (
     AccountOpened,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
@@ -173,7 +174,7 @@ class Audit:
                 self.enter(account_id, account, event, -amount)
             case AccountCredited(amount=amount):
                 self.enter(account_id, account, event, amount)
-            case HoldPlaced() | HoldCaptured() | HoldReleased():
+            case HoldPlaced() | HoldCaptured() | HoldReleased() | HoldExpired():
                 self.hold(account, event)
             case DailyUsageChanged():
                 self.use(account_id, account, event)
@@ -199,7 +200,9 @@ class Audit:
             told = f"is told to have {event.balance_after}"
             self.find("I-4", f"account {account_id} has {account.balance}, but {told}")
 
-    def hold(self, account: Standing, event: HoldPlaced | HoldCaptured | HoldReleased) -> None:
+    def hold(
+        self, account: Standing, event: HoldPlaced | HoldCaptured | HoldReleased | HoldExpired
+    ) -> None:
         """I-6: what was placed, once, is captured, released or still there."""
         left = account.holds.pop(event.hold_id, 0)
         wrong, rest = event.amount != left, 0
@@ -208,7 +211,7 @@ class Audit:
                 wrong, rest = left != 0, amount
             case HoldCaptured(amount=amount, final=final):
                 wrong, rest = amount > left, 0 if final else left - amount
-            case HoldReleased():
+            case HoldReleased() | HoldExpired():
                 pass
         if wrong:
             self.find("I-6", f"hold {event.hold_id} is placed twice, or gives what it has not")

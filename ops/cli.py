@@ -19,6 +19,7 @@ VERBS = {
     "serve": "ops.verbs.run:serve",
     "project": "ops.verbs.run:project",
     "worker": "ops.verbs.run:worker",
+    "scheduler": "ops.verbs.run:scheduler",
     "migrate": "ops.verbs.database:migrate",
     "seed-demo": "ops.verbs.database:seed_demo",
     "version": "ops.verbs.facts:version",

@@ -22,6 +22,7 @@ from api.commands import (
     accounts,
     auth,
     bulk,
+    holds,
     payments,
     periods,
     postings,
@@ -42,6 +43,7 @@ from api.probes import Probes
 from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
 from api.queries import exports, statements
+from api.queries import holds as hold_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
@@ -88,6 +90,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *quotes.ENDPOINTS,
         *postings.ENDPOINTS,
         *periods.ENDPOINTS,
+        *holds.ENDPOINTS,
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
@@ -97,6 +100,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
+        *hold_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,

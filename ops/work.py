@@ -1,4 +1,4 @@
-"""Settings → one worker process: relay, jobs and actors on a ledger of its own."""
+"""Settings → one worker process (relay, jobs, actors, a ledger of its own), or one scheduler."""
 
 import asyncio
 import secrets
@@ -16,14 +16,19 @@ from ops.readmodels import process_name
 from ops.settings import Settings
 from schema.codec import decode_envelope
 from schema.postgres import connect
+from workers import due_holds, due_payments
+from workers.attempts import Actor
 from workers.books import LedgerBooks
 from workers.broker import build_broker
-from workers.database import open_pool
+from workers.database import Pool, database_clock, open_pool
+from workers.due_holds import DueHolds
+from workers.due_payments import DuePayments
 from workers.payment_steps import PaymentSteps
 from workers.payments import PAYMENTS
 from workers.rails.book import BookRail
 from workers.retries import RetryRules
 from workers.run import Parts, run
+from workers.schedule import Scheduler
 
 THREADS_BESIDE_JOBS = 4
 
@@ -74,12 +79,12 @@ def work(
         return connect(dsn, "ledgerbank_app")
 
     with pool, ledger_thread(settings, dsn) as ledger:
-        steps = PaymentSteps(LedgerBooks(ledger), {"book": BookRail()})
+        books = LedgerBooks(ledger)
         parts = Parts(
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=steps.actors(),
+            actors=actors_of(pool, books),
             managers=(PAYMENTS,),
             decode=decode_envelope,
             chance=secrets.randbelow,
@@ -88,6 +93,27 @@ def work(
             rules=rules_of(settings),
         )
         run(parts, stop)
+
+
+def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
+    """Return every kind of work."""
+    return (
+        *PaymentSteps(books, {"book": BookRail()}).actors(),
+        DuePayments(pool, database_clock).actor(),
+        DueHolds(pool, database_clock, books).actor(),
+    )
+
+
+SCHEDULE = (due_payments.ENTRY, due_holds.ENTRY)
+"""What is done again and again; each entry is an actor above."""
+
+
+def schedule(dsn: str, stop: Event) -> None:
+    """Ask for scheduled work until `stop`, in turns with nobody but the one that leads."""
+    with open_pool(dsn, 1) as pool:
+        Scheduler(pool=pool, clock=database_clock, entries=SCHEDULE, holder=process_name()).run(
+            stop
+        )
 
 
 def rules_of(settings: Settings) -> RetryRules:

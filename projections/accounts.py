@@ -22,6 +22,7 @@ from ledger.events.account import (
     AccountUnfrozen,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
@@ -143,7 +144,7 @@ def hold_captured(fold: Fold, logged: Logged[HoldCaptured]) -> None:
     return change_held(fold, logged, -event.amount)
 
 
-def hold_released(fold: Fold, logged: Logged[HoldReleased]) -> None:
+def hold_ended(fold: Fold, logged: Logged[HoldReleased | HoldExpired]) -> None:
     holds = fold.rows.of(HOLD)
     hold = holds.get(logged.event.hold_id)
     holds.drop(hold.id)
@@ -176,7 +177,7 @@ def account_of(logged: Logged[Any]) -> Iterable[Key]:
     return ((ACCOUNT, logged.subject),)
 
 
-def account_and_hold_of(logged: Logged[HoldCaptured | HoldReleased]) -> Iterable[Key]:
+def account_and_hold_of(logged: Logged[HoldCaptured | HoldReleased | HoldExpired]) -> Iterable[Key]:
     """Name the account and the hold that `logged` happened to."""
     return ((ACCOUNT, logged.subject), (HOLD, logged.event.hold_id))
 
@@ -199,7 +200,8 @@ PROJECTOR = Projector(
         AccountCredited: On(balance_changed, account_of),
         HoldPlaced: On(hold_placed, account_of),
         HoldCaptured: On(hold_captured, account_and_hold_of),
-        HoldReleased: On(hold_released, account_and_hold_of),
+        HoldReleased: On(hold_ended, account_and_hold_of),
+        HoldExpired: On(hold_ended, account_and_hold_of),
         DailyUsageChanged: On(usage_changed, account_of),
     },
 )

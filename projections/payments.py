@@ -11,6 +11,7 @@ from ledger.events.payment import (
     PaymentCancelled,
     PaymentCompleted,
     PaymentCreated,
+    PaymentEdited,
     PaymentFailed,
     PaymentProcessingStarted,
     PaymentReversed,
@@ -92,6 +93,13 @@ def created(fold: Fold, logged: Logged[PaymentCreated]) -> None:
     fold.rows.of(PAYMENT).put(payment)
 
 
+def edited(fold: Fold, logged: Logged[PaymentEdited]) -> None:
+    event = logged.event
+    texts = {"description": event.description, "reference": event.reference}
+    told = {name: fold.known.text(text) for name, text in texts.items() if text is not None}
+    change(fold, logged, **told)
+
+
 def cancelled(fold: Fold, logged: Logged[PaymentCancelled]) -> None:
     change(fold, logged, status="CANCELLED")
 
@@ -140,6 +148,7 @@ PROJECTOR = Projector(
     {
         UserDeleted: erasing(PAYMENT),
         PaymentCreated: On(created),
+        PaymentEdited: On(edited, payment_of),
         PaymentCancelled: On(cancelled, payment_of),
         PaymentProcessingStarted: On(started, payment_of),
         PaymentSubmitted: On(change, payment_of),

@@ -6,10 +6,12 @@ from typing import Any, TypeAlias
 from msgspec.structs import asdict
 
 from ledger.commands.account import OpenAccount
+from ledger.commands.hold import CaptureClientHold, PlaceClientHold, ReleaseClientHold
 from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
     CreatePayment,
+    EditPayment,
     FailPayment,
     ProcessPayment,
     RecordSubmission,
@@ -50,6 +52,7 @@ PAYMENT, OTHER_PAYMENT, TRANSFER, POSTING, OTHER_POSTING = (
     identity(name) for name in ("payment", "other payment", "transfer", "posting", "other posting")
 )
 BULK, QUOTE, REVERSAL = (identity(name) for name in ("bulk", "quote", "reversal"))
+HOLD, OTHER_HOLD = identity("hold"), identity("other hold")
 SESSION, FIRST, SECOND, THIRD = (identity(name) for name in ("session", "first", "second", "third"))
 
 
@@ -249,6 +252,31 @@ def process(payment_id: str = PAYMENT, trigger: str = "caller") -> ProcessPaymen
 
 def cancel(payment_id: str = PAYMENT) -> CancelPayment:
     return CancelPayment(payment_id=payment_id)
+
+
+def edit(payment_id: str = PAYMENT, **texts: Sealed) -> EditPayment:
+    return EditPayment(payment_id=payment_id, **texts)
+
+
+def placing(amount: str = "10.00", hold_id: str = HOLD, **fields: Any) -> PlaceClientHold:
+    """Return a hold on HERS for an hour; `fields` replace what it says."""
+    known: dict[str, Any] = {
+        "account_id": HERS,
+        "currency": None,
+        "description": seal("Deposit"),
+        "expires_in_seconds": 3_600,
+    }
+    return PlaceClientHold(amount=amount, hold_id=hold_id, **(known | fields))
+
+
+def capturing(amount: str | None = None, hold_id: str = HOLD, **fields: Any) -> CaptureClientHold:
+    """Return a capture to HIS; `fields` replace what it says."""
+    known: dict[str, Any] = {"posting_id": POSTING, "destination_account_id": HIS}
+    return CaptureClientHold(amount=amount, hold_id=hold_id, **(known | fields))
+
+
+def releasing(hold_id: str = HOLD) -> ReleaseClientHold:
+    return ReleaseClientHold(hold_id=hold_id)
 
 
 def submission(

@@ -6,10 +6,17 @@ import msgspec
 from hypothesis import strategies as st
 
 from ledger.commands.command import Command
+from ledger.commands.hold import (
+    CaptureClientHold,
+    ExpireHolds,
+    PlaceClientHold,
+    ReleaseClientHold,
+)
 from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
     CreatePayment,
+    EditPayment,
     FailPayment,
     ProcessPayment,
     RecordSubmission,
@@ -26,6 +33,7 @@ minors = st.integers(-MINOR_MAX, MINOR_MAX)
 OWNERS = {"a-usd": ANNA, "a-jpy": ANNA, "a-credit": ANNA, "b-usd": BORIS, "b-jpy": BORIS}
 ACCOUNTS = {name: identity(name) for name in OWNERS}
 PAYMENTS = [identity(f"payment {n}") for n in range(6)]
+HOLDS = [identity(f"hold {n}") for n in range(4)]
 TRANSFERS = [identity(f"transfer {n}") for n in range(6)]
 MINUTES_MAX = 120
 
@@ -97,6 +105,7 @@ def what_may_follow(payment_id: str) -> dict[str, st.SearchStrategy[Command]]:
         "book": st.builds(CompletePayment, payment_id=this, posting_id=takes),
         "fail": st.just(declined),
         "cancel": st.just(CancelPayment(payment_id=payment_id)),
+        "edit": st.builds(EditPayment, payment_id=this, description=texts),
     }
 
 
@@ -105,8 +114,10 @@ COURSES = [
     ("start", "submit", "book"),
     ("start", "fail"),
     ("start", "submit", "submit", "fail"),
+    ("edit", "start", "book"),
     ("start",),
     ("cancel",),
+    ("edit", "cancel"),
 ]
 
 
@@ -120,6 +131,34 @@ def lives(draw: st.DrawFn, payment_id: str) -> list[Step]:
     asked = [draw(wishes(payment_id)), *(draw(follow[name]) for name in course)]
     times = sorted(draw(st.lists(minutes, min_size=len(asked), max_size=len(asked))))
     return [Step(at, each, draw(actors)) for at, each in zip(times, asked, strict=True)]
+
+
+@st.composite
+def promises(draw: st.DrawFn, hold_id: str) -> list[Step]:
+    """Live through one client's hold: placed for minutes, then captured, released, or let go."""
+    minute = draw(minutes)
+    placed = PlaceClientHold(
+        hold_id=hold_id,
+        account_id=draw(accounts),
+        amount=draw(amounts),
+        currency=None,
+        description=draw(texts),
+        expires_in_seconds=draw(st.integers(1, 60)) * 60,
+    )
+    steps = [Step(minute, placed, draw(actors))]
+    for number in range(draw(st.integers(0, 3))):
+        minute = min(MINUTES_MAX, minute + draw(st.integers(0, 40)))
+        captured = CaptureClientHold(
+            hold_id=hold_id,
+            posting_id=identity(f"capture {number} of {hold_id}"),
+            amount=draw(st.none() | amounts),
+            destination_account_id=draw(accounts),
+            final=draw(st.booleans()),
+        )
+        released = ReleaseClientHold(hold_id=hold_id)
+        swept = ExpireHolds(account_id=placed.account_id)
+        steps.append(Step(minute, draw(st.sampled_from([captured, released, swept])), draw(actors)))
+    return steps
 
 
 others: st.SearchStrategy[Command] = st.one_of(
@@ -137,6 +176,8 @@ def scripts(draw: st.DrawFn) -> list[Step]:
     steps = draw(st.lists(st.builds(Step, minutes, others, actors), max_size=10))
     for payment_id in draw(st.lists(st.sampled_from(PAYMENTS), unique=True, min_size=2)):
         steps += draw(lives(payment_id))
+    for hold_id in draw(st.lists(st.sampled_from(HOLDS), unique=True)):
+        steps += draw(promises(hold_id))
     return sorted(steps, key=lambda step: step.minute)
 
 

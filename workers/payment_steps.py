@@ -46,6 +46,7 @@ class PaymentSteps(msgspec.Struct, frozen=True):
                 time_limit_seconds=TIME_LIMIT_SECONDS,
                 perform=self.start,
                 unforeseen=Reason.PAYMENT_PROCESSING_FAILED,
+                revive=self.revive,
             ),
             Actor(
                 name=PROCESS,
@@ -61,14 +62,16 @@ class PaymentSteps(msgspec.Struct, frozen=True):
 
     def start(self, run: Run) -> Verdict:
         """Start a payment in the background; one that the rules refuse has failed (§6.1)."""
+        payment_id = run.job.subject_id
+        trigger = "schedule" if self.books.payment(payment_id).scheduled else "auto"
         try:
             self.books.handle(
-                ProcessPayment(payment_id=run.job.subject_id, trigger="auto"), run.job.context
+                ProcessPayment(payment_id=payment_id, trigger=trigger), run.job.context
             )
         except Refused as refused:
             if refused.reason is not Reason.ALREADY_PROCESSED:
                 raise
-        payment = self.books.payment(run.job.subject_id)
+        payment = self.books.payment(payment_id)
         if payment.failed_at_once:
             return Discarded(reason_of(payment))
         return Completed()

@@ -20,10 +20,20 @@ START = "start_payment"
 PROCESS = "process_payment"
 
 
+class Due(msgspec.Struct, frozen=True):
+    """When a payment starts by itself, and the story it then goes on with."""
+
+    at: str
+    correlation_id: str
+    causation_id: str
+    traceparent: str | None
+
+
 class Pending(msgspec.Struct, frozen=True, tag="pending"):
-    """Created, not started."""
+    """Created, not started; `due` when it has a date."""
 
     priority: int
+    due: Due | None = None
 
 
 class Processing(msgspec.Struct, frozen=True, tag="processing"):
@@ -38,8 +48,8 @@ PaymentProcess: TypeAlias = Unseen | Pending | Processing | Ended
 def evolve(process: PaymentProcess, recorded: Recorded) -> PaymentProcess:
     """Fold one event of a payment into what its process remembers."""
     match process, recorded.event:
-        case _, PaymentCreated(priority=priority):
-            return Pending(priority)
+        case _, PaymentCreated(priority=priority, scheduled_at=scheduled_at):
+            return Pending(priority, due_at(scheduled_at, recorded))
         case Pending(priority=priority) | Processing(priority=priority), PaymentProcessingStarted():
             return Processing(priority)
         case _, PaymentCompleted() | PaymentFailed() | PaymentCancelled():
@@ -48,20 +58,27 @@ def evolve(process: PaymentProcess, recorded: Recorded) -> PaymentProcess:
             raise AssertionError(f"{event} cannot follow {process}")
 
 
+def due_at(scheduled_at: str | None, recorded: Recorded) -> Due | None:
+    """Return when a payment is due, if it has a date."""
+    if scheduled_at is None:
+        return None
+    metadata, event_id = recorded.envelope.metadata, recorded.envelope.id
+    return Due(scheduled_at, metadata.correlation_id, event_id, metadata.traceparent)
+
+
 def react(process: PaymentProcess, recorded: Recorded) -> list[JobWanted]:
     """Say what should follow an event, given the payment after its whole command. Pure."""
     match process, recorded.event:
         case Pending(priority=priority), PaymentCreated(processing="auto", scheduled_at=None):
-            return [job_for(START, recorded, priority)]
+            return [job_for(START, payment_of(recorded), priority)]
         case Processing(priority=priority), PaymentProcessingStarted():
-            return [job_for(PROCESS, recorded, priority)]
+            return [job_for(PROCESS, payment_of(recorded), priority)]
         case _:
             return []
 
 
-def job_for(actor: str, recorded: Recorded, priority: int) -> JobWanted:
+def job_for(actor: str, payment_id: str, priority: int) -> JobWanted:
     """Return the one job of `actor` that a payment has: caused by the payment, unique by it."""
-    payment_id = payment_of(recorded)
     return JobWanted(
         actor=actor,
         queue=QUEUE,
@@ -78,8 +95,9 @@ def payment_of(recorded: Recorded) -> str:
     return recorded.envelope.stream_id.removeprefix("payment-")
 
 
+MANAGER = "payment"
 PAYMENTS = ProcessManager(
-    name="payment",
+    name=MANAGER,
     events=frozenset(
         event.stored_as
         for event in (

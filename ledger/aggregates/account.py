@@ -7,6 +7,7 @@ from ledger.aggregates.account_funds import correct, counted, credit, debit
 from ledger.aggregates.account_holds import (
     capture_hold,
     captured,
+    lapsed,
     place_hold,
     promised,
     release_hold,
@@ -46,6 +47,7 @@ from ledger.events.account import (
     AccountUnfrozen,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
@@ -63,14 +65,12 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             return []
         case Open(condition=Closed()), PlaceHold() | DebitAccount() | CreditAccount():
             raise Refused(Reason.ACCOUNT_INACTIVE)
-        case Open(), PlaceHold():
-            return place_hold(account, command)
+        case Open(), PlaceHold() | DebitAccount():
+            return spend(account, command)
         case Open(), CaptureHold():
             return capture_hold(account, command)
         case Open(), ReleaseHold():
             return release_hold(account, command)
-        case Open(), DebitAccount():
-            return debit(account, command)
         case Open(), CreditAccount():
             return credit(account, command)
         case Open(), RenameAccount():
@@ -90,6 +90,24 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             return correct(account, command)
 
 
+def spend(account: Open, command: PlaceHold | DebitAccount) -> list[AccountEvent]:
+    """Take or promise money; holds whose time is over are ended first."""
+    ended = lapsed(account, command.now)
+    left = awake(account, command.now)
+    if isinstance(command, PlaceHold):
+        return [*ended, *place_hold(left, command)]
+    return [*ended, *debit(left, command)]
+
+
+def awake(account: Open, now: str) -> Open:
+    """Return the account without the holds whose time is over at `now`."""
+    for event in lapsed(account, now):
+        found = evolve(account, event, now)
+        assert isinstance(found, Open), "the end of a hold leaves an account open"
+        account = found
+    return account
+
+
 def opened(command: OpenAccount) -> AccountOpened:
     """Open it. Only CREDIT accounts may owe."""
     if command.credit_limit and command.account_type != "CREDIT":
@@ -104,7 +122,7 @@ def opened(command: OpenAccount) -> AccountOpened:
     )
 
 
-def evolve(account: Account, event: AccountEvent, _at: str) -> Account:
+def evolve(account: Account, event: AccountEvent, at: str) -> Account:
     """Apply a fact. Never refuses: what is recorded has happened."""
     match account, event:
         case Unopened(), AccountOpened():
@@ -116,10 +134,10 @@ def evolve(account: Account, event: AccountEvent, _at: str) -> Account:
         case Open(), AccountDebited(balance_after=balance) | AccountCredited(balance_after=balance):
             return msgspec.structs.replace(account, balance=balance)
         case Open(), HoldPlaced():
-            return promised(account, event)
+            return promised(account, event, at)
         case Open(), HoldCaptured():
             return captured(account, event)
-        case Open(), HoldReleased():
+        case Open(), HoldReleased() | HoldExpired():
             return without_hold(account, event.hold_id)
         case Open(), DailyUsageChanged():
             return counted(account, event)

@@ -72,15 +72,21 @@ def refuse_unaffordable(account: Open, command: PlaceHold | DebitAccount) -> Non
     """Refuse what is over the single limit, the funds or the day's limit, in that order."""
     refuse_oversized(account, command.amount, command.single_limit)
     if command.amount > account.available:
-        raise Refused(Reason.INSUFFICIENT_FUNDS, available=account.shown(account.available))
+        raise Refused(
+            Reason.INSUFFICIENT_FUNDS,
+            available=account.shown(account.available),
+            required=account.shown(command.amount),
+            currency=account.currency,
+        )
     if command.daily_limit is None:
         return
     spent = account.spent_on(utc_day(command.now))
     if spent + command.amount > command.daily_limit:
         raise Refused(
             Reason.DAILY_LIMIT_EXCEEDED,
-            limit=account.shown(command.daily_limit),
-            spent=account.shown(spent),
+            daily_limit=account.shown(command.daily_limit),
+            daily_spent=account.shown(spent),
+            required=account.shown(command.amount),
         )
 
 

@@ -4,6 +4,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from ledger.events.account import HoldPlaced
 from ledger.events.event import Sealed
 from ledger.money import decimal_text
 
@@ -11,12 +12,16 @@ Status: TypeAlias = Literal["ACTIVE", "INACTIVE", "FROZEN", "CLOSED"]
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
-    """What is still promised: minor units; `counted` against the daily limit of `day`, or not."""
+    """What is left of a promise, in minor units; `counted` against the limit of its day, or not."""
 
+    placed: HoldPlaced
+    placed_at: str
     remaining: int
-    purpose: str
-    day: str
     counted: bool = False
+
+    def is_over(self, now: str) -> bool:
+        """Say whether its time has passed: it counts no more, recorded or not (ledger.md §5.3)."""
+        return self.placed.expires_at is not None and self.placed.expires_at <= now
 
 
 class Active(msgspec.Struct, frozen=True, tag="ACTIVE"):
@@ -50,6 +55,7 @@ class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
     """What deciding needs. `spent` is what counts against the limit of `day` (UTC).
 
     `daily_limit` and `single_limit` are the account's own, None the defaults.
+    `lapses_at` is when the first of the holds that have an end is over.
     """
 
     user_id: str
@@ -63,6 +69,7 @@ class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
     day: str = ""
     spent: int = 0
     holds: dict[str, Hold] = {}
+    lapses_at: str | None = None
     bank_connection_id: str | None = None
     external_account_id: str | None = None
     condition: Condition = ACTIVE

@@ -8,6 +8,7 @@ from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
     CreatePayment,
+    EditPayment,
     FailPayment,
     ProcessPayment,
     RecordSubmission,
@@ -17,6 +18,7 @@ from ledger.events.payment import (
     PaymentCancelled,
     PaymentCompleted,
     PaymentCreated,
+    PaymentEdited,
     PaymentEvent,
     PaymentFailed,
     PaymentProcessingStarted,
@@ -26,6 +28,7 @@ from ledger.events.payment import (
 
 PaymentCommand: TypeAlias = (
     CreatePayment
+    | EditPayment
     | ProcessPayment
     | CancelPayment
     | RecordSubmission
@@ -130,6 +133,8 @@ def evolve(payment: Payment, event: PaymentEvent, at: str) -> Payment:
             return Pending(event)
         case Pending(), PaymentProcessingStarted(hold_id=hold_id, trigger=trigger):
             return Processing(payment.terms, hold_id, trigger, at)
+        case Pending(), PaymentEdited():
+            return Pending(edited(payment.terms, event))
         case Pending(), PaymentCancelled():
             return Cancelled(payment.terms)
         case Processing(), PaymentSubmitted(attempt=attempt, rail_reference=reference):
@@ -143,6 +148,15 @@ def evolve(payment: Payment, event: PaymentEvent, at: str) -> Payment:
             return msgspec.structs.replace(payment, reversal_posting_id=posting_id)
         case _:
             raise AssertionError(f"{type(event).__name__} cannot follow {type(payment).__name__}")
+
+
+def edited(terms: PaymentCreated, event: PaymentEdited) -> PaymentCreated:
+    """Return what a payment says once it was edited."""
+    return msgspec.structs.replace(
+        terms,
+        description=event.description or terms.description,
+        reference=event.reference or terms.reference,
+    )
 
 
 def completed(payment: Processing, event: PaymentCompleted) -> Completed:

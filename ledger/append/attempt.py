@@ -58,6 +58,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     failure: Exception | None = None
     position: int | None = None
 
+    @property
+    def events(self) -> int:
+        """Return how many events are to be written."""
+        return 0 if self.decided is None else len(self.decided.events)
+
     def outcome(self, position: int) -> Outcome:
         """Return what the asker is told; raises the refusal or the failure instead."""
         error = self.refused or self.failure
@@ -77,10 +82,13 @@ class Attempts:
     ) -> None:
         self.rules, self.vault, self.earlier = rules, vault, earlier
 
-    def attempt(self, submission: Submission, overlay: Overlay, now: str, position: int) -> Verdict:
-        """Decide one command on top of `overlay`, which is left as it is. Raises `NotLoaded`."""
+    def attempt(self, submission: Submission, overlay: Overlay, now: str, after: int) -> Verdict:
+        """Decide one command on top of `overlay`, which is left as it is. Raises `NotLoaded`.
+
+        `after` is the position of the log's last event before the command's own.
+        """
         view = View(overlay, self.rules, now, submission.context, submission.asked)
-        view.position = position
+        view.after = after
         try:
             judge_caller(view)
         except Refused as refused:
@@ -118,8 +126,7 @@ class Attempts:
         key, render = submission.asked.idempotency, submission.asked.render_refusal
         if key is None:
             return Verdict(refused=refused)
-        fact = refused.reason.fact
-        if render is None or fact.retryable or fact.status not in REMEMBERED_STATUSES:
+        if render is None or not is_final(refused):
             if submission.name not in self.earlier:
                 raise NotLoaded(f"command:{key.scope}\n{key.key}")
             return Verdict(refused=refused)
@@ -132,9 +139,7 @@ class Attempts:
         """Render the answer and gather what must be written."""
         refused = told if isinstance(told, Refused) else None
         result = None if isinstance(told, Refused) else view.load(told)
-        answer = None
-        if result is not None and submission.asked.render is not None:
-            answer = submission.asked.render(result, view.reveal)
+        answer = rendered(submission.asked, result, refused, view)
         if submission.asked.rehearsed:
             return Verdict(result=result, answer=answer, refused=refused)
         changed = {key: entry for key, entry in view.changed.items() if entry.version > 0}
@@ -183,6 +188,23 @@ class Attempts:
         if key is None:
             raise NotLoaded(f"subject:{subject}")
         return key
+
+
+def is_final(refused: Refused) -> bool:
+    """Say whether a key remembers the refusal: trying again cannot help."""
+    fact = refused.reason.fact
+    return fact.status in REMEMBERED_STATUSES and not fact.retryable
+
+
+def rendered(
+    asked: Asked, result: Loaded | None, refused: Refused | None, view: View
+) -> Answer | None:
+    """Return what is told, or remembered of a refusal that left events; None for nothing."""
+    if result is not None and asked.render is not None:
+        return asked.render(result, view.reveal)
+    if refused is not None and asked.render_refusal is not None and is_final(refused):
+        return asked.render_refusal(refused)
+    return None
 
 
 def born_with(submission: Submission, view: View, sealing: Key | None) -> list[PrivateRow]:

@@ -101,6 +101,8 @@ class Overlay:
     def __init__(self, under: "Memory | Overlay") -> None:
         self.under = under
         self.changed: dict[str, Any] = {}
+        self.begin: int | None = None
+        self.events = 0
         self.reveal: Callable[[Sealed | None], str | None] = under.reveal
         self.digest: Callable[..., str] = under.digest
 

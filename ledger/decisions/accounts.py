@@ -1,7 +1,7 @@
-"""Decisions about accounts: opening one; whether and how much one may be debited or credited."""
+"""Decisions about accounts: opening one, with its first balance."""
 
 from ledger.aggregates import account
-from ledger.aggregates.account_states import Active, Closed, Frozen, Inactive, Open
+from ledger.aggregates.account_states import Open
 from ledger.commands.account import CreditAccount, OpenAccount
 from ledger.decisions.callers import active_owner
 from ledger.decisions.view import View
@@ -63,43 +63,3 @@ def open_state(view: View, account_id: str) -> Open:
     if not isinstance(state, Open):
         raise Refused(Reason.ACCOUNT_NOT_FOUND, account_id=account_id)
     return state
-
-
-def refuse_debit(view: View, account: Open) -> None:
-    """Refuse to debit an account, or to hold its funds, by command (ledger.md §3)."""
-    refuse_credit(account)
-    if not active_owner(view, account.user_id):
-        raise Refused(Reason.ACCOUNT_SUSPENDED)
-
-
-def refuse_credit(account: Open) -> None:
-    """Refuse to credit an account by command, whoever owns it (ledger.md §3)."""
-    match account.condition:
-        case Active():
-            return
-        case Frozen():
-            raise Refused(Reason.ACCOUNT_FROZEN)
-        case Inactive() | Closed():
-            raise Refused(Reason.ACCOUNT_INACTIVE)
-
-
-def refuse_frozen(account: Open) -> None:
-    """Refuse to complete a hold that a client placed; an account at rest keeps its promises."""
-    if isinstance(account.condition, Frozen):
-        raise Refused(Reason.ACCOUNT_FROZEN)
-
-
-def single_limit(view: View, account: Open) -> int | None:
-    """Return the largest single movement in minor units; services have none (ledger.md §5.1)."""
-    if view.caller.type == "service":
-        return None
-    own = account.single_limit
-    return view.rules.single(account.currency) if own is None else own
-
-
-def daily_limit(view: View, account: Open) -> int | None:
-    """Return the limit of a day in minor units; services have none (ledger.md §5.1)."""
-    if view.caller.type == "service":
-        return None
-    own = account.daily_limit
-    return view.rules.daily(account.account_type, account.currency) if own is None else own

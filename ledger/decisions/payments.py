@@ -6,11 +6,10 @@ from ledger.aggregates.payment import Pending, Uncreated
 from ledger.commands.account import PlaceHold
 from ledger.commands.payment import CreatePayment, ProcessPayment
 from ledger.decisions import unfinished
-from ledger.decisions.accounts import (
+from ledger.decisions.accounts import open_state
+from ledger.decisions.standing import (
     daily_limit,
-    open_state,
-    refuse_credit,
-    refuse_debit,
+    refuse_standing,
     single_limit,
 )
 from ledger.decisions.view import Claim, View
@@ -25,6 +24,8 @@ from ledger.money import parse_positive
 from ledger.policies import access
 from ledger.policies.duplicates import FINGERPRINT, duplicate_parts
 
+SECONDS_PER_MINUTE = 60
+
 
 def create_payment(view: View, command: CreatePayment) -> str:
     """Ask for a payment: judged in the order of §6.2; funds and limits of the day come later."""
@@ -32,9 +33,10 @@ def create_payment(view: View, command: CreatePayment) -> str:
     if not isinstance(view.begin(stream), Uncreated):
         return stream
     source, amount = addressed(view, command)
+    refuse_small(view, source, amount)
     refuse_standing(view, source, command.direction)
     refuse_oversized(view, source, amount)
-    refuse_without_rail(view, command, source)
+    refuse_without_rail(view, command.destination_account_id, source)
     terms = created(view, command, source, amount)
     view.record(stream, terms)
     unfinished.wished(view, terms)
@@ -50,8 +52,7 @@ def addressed(view: View, command: CreatePayment) -> tuple[Open, int]:
         refuse_destination(command, source, destination)
     if command.currency not in {None, source.currency}:
         raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
-    smallest = view.rules.smallest(source.currency)
-    return source, parse_positive(command.amount, source.currency, smallest)
+    return source, parse_positive(command.amount, source.currency)
 
 
 def refuse_destination(command: CreatePayment, source: Open, destination: Open) -> None:
@@ -62,23 +63,15 @@ def refuse_destination(command: CreatePayment, source: Open, destination: Open) 
         raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
 
 
-def refuse_standing(view: View, source: Open, direction: str) -> None:
-    """Refuse by the state of the account and, when money is to leave it, of its owner (§3)."""
-    if direction == "DEBIT":
-        refuse_debit(view, source)
-    else:
-        refuse_credit(source)
+def refuse_small(view: View, source: Open, amount: int) -> None:
+    """Refuse what is below the smallest amount that may move (§5.1)."""
+    smallest = view.rules.smallest(source.currency)
+    if amount < smallest:
+        raise Refused(Reason.AMOUNT_TOO_SMALL, field="amount", smallest=source.shown(smallest))
 
 
-def refuse_destination_standing(view: View, terms: PaymentCreated) -> None:
-    """Refuse to send money to an account that takes none."""
-    if terms.destination_account_id is not None:
-        refuse_credit(open_state(view, terms.destination_account_id))
-
-
-def refuse_without_rail(view: View, command: CreatePayment, source: Open) -> None:
+def refuse_without_rail(view: View, destination: str | None, source: Open) -> None:
     """Refuse accounts whose money lies at an outside bank that nobody here can reach (§6.5)."""
-    destination = command.destination_account_id
     linked = destination and open_state(view, destination).bank_connection_id
     if source.bank_connection_id or linked:
         raise Refused(Reason.RAIL_UNAVAILABLE)
@@ -133,7 +126,7 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     if terms.direction == "CREDIT" and terms.rail == "book":
         refuse_unconfirmed(view, command.trigger, source)
     refuse_standing(view, source, terms.direction)
-    refuse_destination_standing(view, terms)
+    refuse_closed_destination(view, terms)
     if terms.direction == "CREDIT":
         refuse_oversized(view, source, terms.amount)
         refuse_duplicate(view, command.payment_id, terms)
@@ -142,6 +135,13 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     refuse_duplicate(view, command.payment_id, terms)
     view.record(stream, *events)
     return command.payment_id
+
+
+def refuse_closed_destination(view: View, terms: PaymentCreated) -> None:
+    """Refuse to pay to an account of the house that cannot be paid to."""
+    if terms.destination_account_id is not None:
+        destination = open_state(view, terms.destination_account_id)
+        refuse_standing(view, destination, "CREDIT")
 
 
 def refuse_unconfirmed(view: View, trigger: str, source: Open) -> None:
@@ -179,9 +179,14 @@ def hold_for(view: View, payment_id: str, terms: PaymentCreated, source: Open) -
 
 def refuse_duplicate(view: View, payment_id: str, terms: PaymentCreated) -> None:
     """Claim what makes a payment a duplicate; refuse while another one has it (§6.5)."""
-    if view.rules.detect_duplicates:
-        key = fingerprint(view, terms)
-        view.take(FINGERPRINT, key, Claim(payment_id), Reason.DUPLICATE_TRANSACTION)
+    if not view.rules.detect_duplicates:
+        return
+    key = fingerprint(view, terms)
+    held = view.claim(FINGERPRINT, key)
+    if held is not None and held.holder != payment_id:
+        minutes = view.rules.duplicate_window_seconds // SECONDS_PER_MINUTE
+        raise Refused(Reason.DUPLICATE_TRANSACTION, window_minutes=minutes)
+    view.change_claim(FINGERPRINT, key, Claim(payment_id))
 
 
 def fingerprint(view: View, terms: PaymentCreated) -> str:

@@ -53,7 +53,7 @@ def reverse_posting(view: View, command: ReversePosting) -> str:
     }
     view.effective_at = command.effective_at
     posting = negation(command, booked.posting, entries)
-    told = Reversal(posting, view.position + len(view.events) + 1)
+    told = Reversal(posting, view.position + 1)
     record(view, command, posting, corrected)
     tell_origin(view, command, booked.posting)
     return view.tell(f"reversal-{command.reversal_posting_id}", told)

@@ -14,10 +14,17 @@ from ledger.commands.account import (
     UnfreezeAccount,
 )
 from ledger.commands.bank import AddBranch, RegisterBank
+from ledger.commands.hold import (
+    CaptureClientHold,
+    ExpireHolds,
+    PlaceClientHold,
+    ReleaseClientHold,
+)
 from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
     CreatePayment,
+    EditPayment,
     FailPayment,
     ProcessPayment,
     RecordSubmission,
@@ -49,6 +56,8 @@ from ledger.decisions.account_changes import change_state, rename_account, set_l
 from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank
 from ledger.decisions.bulk import make_transfers
+from ledger.decisions.captures import capture_client_hold
+from ledger.decisions.holds import expire_holds, place_client_hold, release_client_hold
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.periods import close_period, reopen_period
 from ledger.decisions.quotes import issue_quote
@@ -61,7 +70,7 @@ from ledger.decisions.service_accounts import (
 )
 from ledger.decisions.sessions import close_session, exchange, start_session
 from ledger.decisions.settlements import complete_payment, fail_payment
-from ledger.decisions.submissions import cancel_payment, record_submission
+from ledger.decisions.submissions import cancel_payment, edit_payment, record_submission
 from ledger.decisions.transfers import make_transfer
 from ledger.decisions.user_changes import (
     change_role,
@@ -114,11 +123,16 @@ DECISIONS: dict[type, Decision] = {
     ReopenPeriod: reopen_period,
     CreatePayment: create_payment,
     RehearsePayment: rehearse_payment,
+    EditPayment: edit_payment,
     ProcessPayment: process_payment,
     CancelPayment: cancel_payment,
     RecordSubmission: record_submission,
     CompletePayment: complete_payment,
     FailPayment: fail_payment,
+    PlaceClientHold: place_client_hold,
+    CaptureClientHold: capture_client_hold,
+    ReleaseClientHold: release_client_hold,
+    ExpireHolds: expire_holds,
     RegisterBank: register_bank,
     AddBranch: add_branch,
 }

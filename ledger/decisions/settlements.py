@@ -131,6 +131,8 @@ def fail_payment(view: View, command: FailPayment) -> str:
     if not isinstance(state, Processing):
         refuse_unless_pending(state)
         raise Refused(Reason.ALREADY_PROCESSED)
+    if state.submissions and command.reason == Reason.PROCESSING_CANCELLED:
+        raise Refused(Reason.JOB_NOT_CANCELLABLE, submissions=state.submissions)
     if state.hold_id is not None:
         give_back(view, state.terms.user_bank_account_id, state.hold_id)
     view.record(

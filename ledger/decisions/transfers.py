@@ -11,15 +11,10 @@ from ledger.aggregates.posting import Untransferred
 from ledger.commands.account import CreditAccount, DebitAccount
 from ledger.commands.quote import UseQuote
 from ledger.commands.transfer import MakeTransfer
-from ledger.decisions.accounts import (
-    daily_limit,
-    open_state,
-    refuse_credit,
-    refuse_debit,
-    single_limit,
-)
+from ledger.decisions.accounts import open_state
 from ledger.decisions.periods import refuse_back_dating, refuse_closed, restate
 from ledger.decisions.quotes import asker, judge_quote, spend_quote
+from ledger.decisions.standing import daily_limit, refuse_credit, refuse_debit, single_limit
 from ledger.decisions.view import View
 from ledger.entries import Entry
 from ledger.errors import Reason, Refused
@@ -31,7 +26,6 @@ from ledger.identity import numbered_id
 from ledger.money import parse_positive
 from ledger.policies import access
 from ledger.policies.exchange import rate_text
-from ledger.policies.limits import EXEMPT
 
 
 class Movement(msgspec.Struct, frozen=True):
@@ -117,8 +111,6 @@ def movement(
 
 def limits_of(view: View, source: Open, destination: Open) -> tuple[int | None, int | None]:
     """Return the single and the daily limit that apply (ledger.md §5.1)."""
-    if view.caller.type in EXEMPT:
-        return None, None
     limited = source.user_id != destination.user_id
     return single_limit(view, source), daily_limit(view, source) if limited else None
 

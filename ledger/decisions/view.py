@@ -76,11 +76,10 @@ def claim_key(namespace: str, key: str) -> str:
 class View:
     """One attempt at one command. Reads go to memory; writes stay here until it is accepted.
 
-    `position`: that of the last event before this command's. `effective_at`: since when what is
-    recorded next counts, when that is not now; `back_dated` are those times by place in `events`.
+    `after`: the position of the log's last event before this command's. `effective_at`: since
+    when what is recorded next counts, when that is not now; `back_dated` are those times by place
+    in `events`.
     """
-
-    position = 0
 
     def __init__(
         self, memory: Memory, rules: Rules, now: str, context: Context, asked: Asked
@@ -92,6 +91,7 @@ class View:
         self.events: list[tuple[str, int, Event]] = []
         self.effective_at: str | None = None
         self.back_dated: dict[int, str] = {}
+        self.after = 0
         self.claims: dict[tuple[str, str], ClaimChange] = {}
         self.rows: list[PrivateRow] = []
         self.reveal = memory.reveal
@@ -147,8 +147,13 @@ class View:
         since = loaded.inserted_at or self.now
         self.changed[stream_id] = Loaded(state, version, since, self.now, stream_id)
 
+    @property
+    def position(self) -> int:
+        """Return the position that the event recorded last is going to have."""
+        return self.after + len(self.events)
+
     def tell(self, name: str, state: Any) -> str:
-        """Let `state`, which is no stream's, be what answers the command."""
+        """Let `state`, which is no stream's, be what answers the command; it is not kept."""
         self.changed[name] = Loaded(state, 0, self.now, self.now, name)
         return name
 
@@ -195,6 +200,9 @@ class View:
 
     def match_version(self, stream_id: str) -> None:
         """Refuse when the asker expected another version of the resource (http.md §1.8)."""
-        current = self.load(stream_id).version
+        self.match(self.load(stream_id).version)
+
+    def match(self, current: int) -> None:
+        """Refuse when the asker expected another version than the `current` one."""
         if self.asked.if_match is not None and current not in self.asked.if_match:
             raise Refused(Reason.VERSION_CONFLICT, current_version=current)

@@ -93,6 +93,14 @@ class HoldReleased(Event, frozen=True, kw_only=True):
     cause: str
 
 
+class HoldExpired(Event, frozen=True, kw_only=True):
+    """The time of a hold was over; `amount` is what was left of it."""
+
+    stored_as: ClassVar[str] = "HoldExpired"
+    hold_id: str
+    amount: int
+
+
 class AccountDebited(Event, frozen=True, kw_only=True):
     stored_as: ClassVar[str] = "AccountDebited"
     posting_id: str
@@ -131,6 +139,7 @@ AccountEvent: TypeAlias = (
     | HoldPlaced
     | HoldCaptured
     | HoldReleased
+    | HoldExpired
     | AccountDebited
     | AccountCredited
     | DailyUsageChanged

@@ -23,6 +23,14 @@ class PaymentCreated(Event, frozen=True, kw_only=True):
     created_by: str
 
 
+class PaymentEdited(Event, frozen=True, kw_only=True):
+    """What a payment says from now on; None is left as it was."""
+
+    stored_as: ClassVar[str] = "PaymentEdited"
+    description: Sealed | None = None
+    reference: Sealed | None = None
+
+
 class PaymentCancelled(Event, frozen=True, kw_only=True):
     stored_as: ClassVar[str] = "PaymentCancelled"
     cause: str
@@ -64,6 +72,7 @@ class PaymentReversed(Event, frozen=True, kw_only=True):
 
 PaymentEvent: TypeAlias = (
     PaymentCreated
+    | PaymentEdited
     | PaymentCancelled
     | PaymentProcessingStarted
     | PaymentSubmitted

@@ -185,6 +185,7 @@ may_read_account = Policy(
 # Payments.
 may_pay_from = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN, otherwise=Reason.UNAUTHORIZED_ACCESS)
 may_read_payment = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+may_edit_payment = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN)
 may_process_payment = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN)
 may_confirm_money_in = Policy(
     roles=CUSTOMERS,
@@ -193,6 +194,16 @@ may_confirm_money_in = Policy(
 )
 may_cancel_payment = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF)
 may_read_payment_stats = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+
+# Holds: whoever placed a client's hold owns it.
+may_place_hold = Policy(
+    roles=CUSTOMERS,
+    rule=OWNER_OR_ADMIN,
+    scopes=("holds:write",),
+    otherwise=Reason.UNAUTHORIZED_ACCESS,
+)
+may_capture_hold = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN, scopes=("holds:write",))
+may_release_hold = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF, scopes=("holds:write",))
 
 # Transfers: a record with two owners is open to both of them.
 may_transfer_from = Policy(

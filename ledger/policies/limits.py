@@ -7,9 +7,6 @@ import msgspec
 
 from ledger.money import EXPONENTS
 
-EXEMPT = frozenset({"service"})
-"""Types of actors whose movements no single and no daily limit applies to (ledger.md §5.1)."""
-
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that decisions depend on; every process of a deployment has the same."""

@@ -1,4 +1,4 @@
-"""Verbs that run one process: the HTTP server, the projections, the workers."""
+"""Verbs that run one process: the HTTP server, the projections, the workers, the scheduler."""
 
 import signal
 import socket
@@ -19,7 +19,7 @@ from ops.readmodels import runner
 from ops.server import allow_connections, server_config
 from ops.settings import Settings, SettingsRefused
 from ops.supervisor import Child, program, supervised
-from ops.work import work
+from ops.work import schedule, work
 from projections.catalogue import BY_NAME
 
 
@@ -97,6 +97,18 @@ def worker(output: Output, queues: str | None, processes: int) -> None:
     named = () if queues is None else tuple(name.strip() for name in queues.split(","))
     with ready_database(settings) as dsn:
         work(settings, dsn, settings.core.redis_url, named, stop)
+
+
+@click.command
+@click.pass_obj
+def scheduler(output: Output) -> None:
+    """Ask for the work that is done again and again; of several processes one leads."""
+    settings = output.settings()
+    begin(settings)
+    stop = Event()
+    on_signal(stop.set)
+    with ready_database(settings) as dsn:
+        schedule(dsn, stop)
 
 
 def begin(settings: Settings) -> None:

@@ -37,7 +37,7 @@ READY_SECONDS = 60.0
 )
 @click.pass_obj
 def up(output: Output, *, demo: bool, port: int | None, data_dir: Path | None) -> None:
-    """Run everything on this machine: servers, migrations, HTTP, projections, workers."""
+    """Run everything on this machine: servers, HTTP, projections, workers, scheduler."""
     settings = output.settings(
         DEMO_MODE="on" if demo else None,
         PORT=None if port is None else str(port),
@@ -104,6 +104,7 @@ def children(settings: Settings, environment: Mapping[str, str]) -> list[Child]:
     return [
         Child(name="projections", start=program(own("project"), environment)),
         Child(name="worker", start=program(own("worker"), environment), stop_seconds=30.0),
+        Child(name="scheduler", start=program(own("scheduler"), environment)),
         Child(
             name="api",
             start=program(own("serve"), environment),

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from api import books, shapes
+from api.commands import payments
 from api.openapi import document
 from api.shapes import Shape
 from tests.api.desk import THINGS
@@ -127,6 +128,15 @@ def test_every_shape_can_be_described() -> None:
     for each in found:
         described = components[each.__name__]
         assert described.get("required", []) == list(each.__struct_encode_fields__), each
+
+
+def test_a_route_that_waits_tells_both_of_its_answers() -> None:
+    told = document(payments.ENDPOINTS, "1")["paths"]["/api/payments/{id}/process"]["post"]
+    started, ended = (told["responses"][status] for status in ("202", "200"))
+    assert started["content"] == ended["content"]
+    assert "Preference-Applied" in ended["headers"]
+    put = document(payments.ENDPOINTS, "1")["paths"]["/api/payments/{id}"]["put"]
+    assert "202" not in put["responses"]
 
 
 def test_an_empty_application_has_a_document() -> None:

@@ -9,7 +9,14 @@ from ledger.aggregates.account_states import Open
 from ledger.aggregates.payment import Completed
 from ledger.append.memory import unheard_of
 from ledger.entries import balanced
-from ledger.events.account import AccountCredited, AccountDebited, HoldPlaced, HoldReleased
+from ledger.events.account import (
+    AccountCredited,
+    AccountDebited,
+    HoldCaptured,
+    HoldExpired,
+    HoldPlaced,
+    HoldReleased,
+)
 from ledger.events.posting import PostingBooked
 from ledger.times import later, utc_day
 from tests.ledger.books import Books, Fact, folded
@@ -31,6 +38,8 @@ def accounts_are_sound(books: Books) -> None:
         assert account.available >= 0, "I-5"
         assert account.held == sum(hold.remaining for hold in account.holds.values()), "I-6"
         assert all(hold.remaining > 0 for hold in account.holds.values())
+        ends = [hold.placed.expires_at for hold in account.holds.values()]
+        assert min((end for end in ends if end), default=None) == account.lapses_at
         limit = books.rules.daily(account.account_type, account.currency)
         assert 0 <= account.spent_on(utc_day(books.now)) <= limit, "I-9"
 
@@ -77,13 +86,19 @@ def limits_were_kept(books: Books) -> None:
     """Count what left by holds, and by transfers to others, without looking at the counter."""
     out: dict[tuple[str, str], int] = defaultdict(int)
     placed: dict[str, tuple[str, str]] = {}
+    rest: dict[str, int] = {}
     for fact in books.log:
         day, event = utc_day(fact.at), fact.event
         if isinstance(event, HoldPlaced):
-            placed[event.hold_id] = (fact.stream, day)
+            placed[event.hold_id], rest[event.hold_id] = (fact.stream, day), event.amount
             out[fact.stream, day] += event.amount
-        elif isinstance(event, HoldReleased) and placed[event.hold_id][1] == day:
-            out[fact.stream, day] -= event.amount
+        elif isinstance(event, HoldReleased | HoldExpired):
+            assert event.amount == rest.pop(event.hold_id), "I-6"
+            out[placed[event.hold_id]] -= event.amount
+        elif isinstance(event, HoldCaptured):
+            rest[event.hold_id] -= event.amount
+            if event.final:
+                out[placed[event.hold_id]] -= rest.pop(event.hold_id)
         elif isinstance(event, AccountDebited) and limited(books, event.posting_id):
             out[fact.stream, day] += event.amount
         if isinstance(event, HoldPlaced | AccountDebited):

@@ -17,6 +17,7 @@ from ledger.commands.account import (
 )
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Command
+from ledger.commands.hold import ExpireHolds
 from ledger.commands.service_account import DisableServiceAccount
 from ledger.commands.session import CloseSession
 from ledger.commands.user import (
@@ -46,19 +47,23 @@ from tests.builders import (
     SESSION,
     TOWN,
     cancel,
+    capturing,
     closing,
     completion,
+    edit,
     failure,
     identity,
     log_out,
     new_key,
     new_machine,
     opening,
+    placing,
     process,
     quoting,
     refresh,
     registration,
     rehearsal,
+    releasing,
     reopening,
     reversal,
     seal,
@@ -119,11 +124,17 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([closing()], reopening(), AS_ADA),
     ([], wish(), AS_ANNA),
     ([], rehearsal(), AS_ANNA),
+    ([wish()], edit(description=seal("Other")), AS_ANNA),
     ([wish()], process(), AS_ANNA),
     ([wish()], cancel(), AS_ANNA),
     ([wish(), process()], submission(), AS_ADA),
     ([wish(), process()], completion(), AS_ADA),
     ([wish(), process()], failure(), AS_ADA),
+    ([], placing(), AS_ANNA),
+    ([placing()], capturing("4.00", final=False), AS_ADA),
+    ([placing()], capturing(), AS_ADA),
+    ([placing()], releasing(), AS_ADA),
+    ([placing()], ExpireHolds(account_id=HERS), AS_ADA),
     ([], BANK, AS_ADA),
     ([BANK], BRANCH, AS_ADA),
 ]
@@ -185,8 +196,9 @@ def test_no_script_makes_or_loses_money_or_promises_what_is_not_there(script: li
 @pytest.mark.parametrize(
     "kind",
     [
-        "TransferBooked", "HoldCaptured", "HoldReleased", "PaymentCompleted", "PaymentFailed",
-        "PaymentCancelled", "PaymentSubmitted", "UserSessionsInvalidated",
+        "TransferBooked", "HoldCaptured", "HoldReleased", "HoldExpired", "PaymentCompleted",
+        "PaymentFailed", "PaymentEdited", "PaymentCancelled", "PaymentSubmitted",
+        "UserSessionsInvalidated",
     ],
 )  # fmt: skip
 def test_the_scripts_reach_what_they_are_about(kind: str) -> None:

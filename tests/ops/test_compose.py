@@ -23,7 +23,8 @@ REQUIRED = re.compile(r"\$\{([A-Z_]+):\?[^}]*\}")
 
 
 def test_every_part_of_the_deployment_is_there() -> None:
-    assert {"postgres", "redis", "migrate", "api", "projections", "worker"} <= SERVICES.keys()
+    processes = {"migrate", "api", "projections", "worker", "scheduler"}
+    assert {"postgres", "redis", *processes} <= SERVICES.keys()
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -15,6 +15,7 @@ from ledger.events.account import (
     AccountOpened,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
@@ -24,6 +25,7 @@ from ledger.events.payment import (
     PaymentCancelled,
     PaymentCompleted,
     PaymentCreated,
+    PaymentEdited,
     PaymentFailed,
     PaymentProcessingStarted,
     PaymentSubmitted,
@@ -265,6 +267,27 @@ class History:
         placed = self.placed(account, hold_id, amount, expires_at=expires_at)
         self.command((f"account-{account}", placed))
         return hold_id
+
+    def capture(
+        self, hold_id: str, account: str, to: str, amount: int, *, final: bool = True
+    ) -> None:
+        posting_id = new_id()
+        captured = HoldCaptured(hold_id=hold_id, amount=amount, posting_id=posting_id, final=final)
+        links = {"hold_id": hold_id, "posting_id": posting_id}
+        entries = (account, -amount), (to, amount)
+        steps = self.posting("TRANSFER", self.currencies[account], entries, **links)
+        self.command((f"account-{account}", captured), *steps)
+
+    def expire(self, hold_id: str, account: str, amount: int) -> None:
+        self.command((f"account-{account}", HoldExpired(hold_id=hold_id, amount=amount)))
+
+    def edit(self, payment_id: str, account: str, text: str, reference: str | None = None) -> None:
+        owner = self.owners[account]
+        edited = PaymentEdited(
+            description=self.seal(owner, text),
+            reference=None if reference is None else self.seal(owner, reference),
+        )
+        self.command((f"payment-{payment_id}", edited))
 
     def complete(self, payment_id: str, account: str, amount: int = 1_000) -> None:
         posting_id, currency = new_id(), self.currencies[account]

@@ -6,9 +6,10 @@ from ledger.events.payment import PaymentCancelled, PaymentCompleted, PaymentFai
 from tests.workers.log import created, started
 from tests.workers.specs import Process, recorded
 from workers.jobs import JobWanted, job_id
-from workers.payments import PAYMENTS, Pending, evolve
+from workers.payments import PAYMENTS, Due, Pending, Processing, evolve
 from workers.process_managers import Unseen
 
+DATE = "2026-02-01T00:00:00.000000Z"
 PAYMENT = "01956c2a-0000-7000-8000-000000000001"
 STREAM = f"payment-{PAYMENT}"
 given = Process(PAYMENTS, STREAM).given
@@ -39,7 +40,16 @@ def test_an_auto_payment_is_started_at_once() -> None:
 
 
 def test_an_auto_payment_with_a_date_waits_for_it() -> None:
-    given().when(created(processing="auto", scheduled_at="2026-02-01T00:00:00.000000Z")).then()
+    given().when(created(processing="auto", scheduled_at=DATE)).then()
+
+
+def test_the_date_is_remembered_with_its_story_until_the_payment_starts() -> None:
+    asked = recorded(1, STREAM, created(priority=7, scheduled_at=DATE))
+    metadata, event_id = asked.envelope.metadata, asked.envelope.id
+    due = Due(DATE, metadata.correlation_id, event_id, metadata.traceparent)
+    waiting = evolve(Unseen(), asked)
+    assert waiting == Pending(7, due)
+    assert evolve(waiting, recorded(2, STREAM, started("schedule"))) == Processing(7)
 
 
 def test_a_started_payment_is_worked_on_with_its_own_priority() -> None:

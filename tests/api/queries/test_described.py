@@ -28,6 +28,7 @@ def targets(desk: Desk, path: str) -> list[str]:
         "/api/accounts": [town.hers, town.savings, town.his],
         "/api/payments": [town.pending, town.completed, town.failed, town.foreign],
         "/api/transfers": town.transfers,
+        "/api/holds": [town.lapsed, town.lasting, town.processing],
         "/api/transactions": [transaction],
     }
     parent = path.partition("/{id}")[0]

@@ -17,7 +17,16 @@ from api.app import create_app
 from api.asgi import Headers
 from api.callers import Principal, bearer_token
 from api.consistency import Freshness
-from api.queries import accounts, exports, ledger, payments, statements, transactions, transfers
+from api.queries import (
+    accounts,
+    exports,
+    holds,
+    ledger,
+    payments,
+    statements,
+    transactions,
+    transfers,
+)
 from api.reading import Reading
 from api.wire import Wire
 from ledger.identity import derived_id
@@ -44,6 +53,7 @@ ENDPOINTS = (
     *transactions.ENDPOINTS,
     *payments.ENDPOINTS,
     *transfers.ENDPOINTS,
+    *holds.ENDPOINTS,
     *ledger.ENDPOINTS,
     *exports.ENDPOINTS,
 )

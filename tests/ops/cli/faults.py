@@ -10,6 +10,7 @@ from ledger.events.account import (
     AccountDebited,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldReleased,
 )
 from ledger.events.event import Event
@@ -130,6 +131,12 @@ def hold_released_in_part(town: Town) -> tuple[str, int]:
     return "I-6", town.happened((f"account-{town.hers}", released))
 
 
+def hold_expired_in_part(town: Town) -> tuple[str, int]:
+    hold_id = town.history.hold(town.hers, 700)
+    expired = HoldExpired(hold_id=hold_id, amount=699)
+    return "I-6", town.happened((f"account-{town.hers}", expired))
+
+
 def hold_captured_beyond(town: Town) -> tuple[str, int]:
     hold_id = town.history.hold(town.hers, 700)
     return "I-6", town.happened((f"account-{town.hers}", captured(hold_id, 701)))
@@ -234,6 +241,7 @@ FAULTS: tuple[Fault, ...] = (
     overdrawn_by_a_hold,
     hold_released_twice,
     hold_released_in_part,
+    hold_expired_in_part,
     hold_captured_beyond,
     hold_placed_twice,
     payment_posted_twice,

@@ -24,6 +24,7 @@ SAID = {
     "serve": ("HTTP server", "--host", "--port", "--processes"),
     "project": ("in step with the log", "[NAME]..."),
     "worker": ("jobs", "--queues", "--processes"),
+    "scheduler": ("again and again", "one leads"),
     "migrate": ("up to date", "--check"),
     "seed-demo": ("a second run changes nothing",),
     "version": ("version",),

@@ -144,6 +144,19 @@ def test_a_worker_ends_when_told(demo: Shell, valkey: str, asked: signal.Signals
     assert "Traceback" not in ran.err
 
 
+def test_a_scheduler_leads_until_told(shell: Shell) -> None:
+    leads = "SELECT 1 FROM work.scheduler WHERE holder <> '' AND lease_until > now()"
+    asked = "SELECT actor FROM work.jobs ORDER BY actor"
+    with shell.running("scheduler") as process:
+        until(lambda: rows(dsn(shell), asked), process)
+        assert rows(dsn(shell), leads)
+        ran = ended(process)
+    assert ran.code == 0, ran
+    assert "Traceback" not in ran.err
+    assert not rows(dsn(shell), leads)
+    assert rows(dsn(shell), asked) == [("expire_holds",), ("start_due_payments",)]
+
+
 def test_the_tour_finds_everything_as_it_should_be(demo: Shell, valkey: str) -> None:
     demo.environment["REDIS_URL"] = valkey
     with ExitStack() as stack:
