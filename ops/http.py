@@ -26,6 +26,7 @@ from api.endpoint import Endpoint
 from api.gate import Gate
 from api.principals import Authenticator
 from api.probes import Probes
+from api.queries import account_history
 from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
 from api.queries import ledger as ledger_queries
@@ -58,6 +59,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *transfers.ENDPOINTS,
         *auth_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
+        *account_history.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
@@ -123,6 +125,7 @@ def uses_of(
             rules=books.rules,
             cursors=Cursors(settings.core.secret_key_base.encode()),
             digest=books.vault.digest,
+            keks=books.vault.keks,
         ),
         PaymentDefaults: PaymentDefaults(settings.money.payment_auto_process),
         Freshness: Freshness(

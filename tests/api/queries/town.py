@@ -17,7 +17,7 @@ from api.app import create_app
 from api.asgi import Headers
 from api.callers import Principal, bearer_token
 from api.consistency import Freshness
-from api.queries import accounts, ledger, payments, transactions, transfers
+from api.queries import account_history, accounts, ledger, payments, transactions, transfers
 from api.reading import Reading
 from api.wire import Wire
 from ledger.identity import derived_id
@@ -40,6 +40,7 @@ RULES = Rules(
 )
 ENDPOINTS = (
     *accounts.ENDPOINTS,
+    *account_history.ENDPOINTS,
     *transactions.ENDPOINTS,
     *payments.ENDPOINTS,
     *transfers.ENDPOINTS,
@@ -147,7 +148,13 @@ def opened(town: Town) -> Iterator[Desk]:
         async def run() -> None:
             pool = await open_pool(town.dsn, 4, "ledgerbank_app")
             vault = KeyVault(pool, KEKS, INDEX_KEY)
-            reading = Reading(pool=pool, rules=RULES, cursors=Cursors(SECRET), digest=vault.digest)
+            reading = Reading(
+                pool=pool,
+                rules=RULES,
+                cursors=Cursors(SECRET),
+                digest=vault.digest,
+                keks=KEKS,
+            )
             async with pool, Checkpoints(town.dsn, pool) as checkpoints:
                 head = await checkpoints.current()
                 freshness = Freshness(
