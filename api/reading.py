@@ -14,16 +14,27 @@ from ledger.policies.limits import Rules
 from projections import accounts
 from projections.cursors import Cursors
 from projections.items import Item
+from projections.looking_back import Past
 from schema.postgres import Pool
+from schema.seals import KeyEncryptionKeys
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """Made once per application. `digest` makes the keyed hashes that claims are found by."""
+    """Made once per application. `digest` makes the keyed hashes that claims are found by.
+
+    `keks` open the personal text of the past, as far as its keys still exist.
+    """
 
     pool: Pool
     rules: Rules
     cursors: Cursors
     digest: Callable[..., str]
+    keks: KeyEncryptionKeys
+
+    @property
+    def past(self) -> Past:
+        """Return where the past is read."""
+        return Past(self.pool, self.keks)
 
 
 def actor_of(call: Call) -> Actor:

@@ -28,6 +28,7 @@ VERBS = {
     "openapi": "ops.verbs.facts:openapi",
     "problems": "ops.verbs.facts:problems",
     "events": "ops.verbs.events:events",
+    "state": "ops.verbs.state:state",
     "projections": "ops.verbs.projections:projections",
     "ledger": "ops.verbs.books:ledger",
     "users": "ops.verbs.people:users",

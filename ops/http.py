@@ -40,9 +40,9 @@ from api.endpoint import Endpoint
 from api.gate import Gate
 from api.principals import Authenticator
 from api.probes import Probes
+from api.queries import account_history, exports, statements
 from api.queries import accounts as account_queries
 from api.queries import auth as auth_queries
-from api.queries import exports, statements
 from api.queries import holds as hold_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
@@ -97,6 +97,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *user_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
         *statements.ENDPOINTS,
+        *account_history.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
@@ -171,6 +172,7 @@ def uses_of(
             rules=books.rules,
             cursors=Cursors(settings.core.secret_key_base.encode()),
             digest=books.vault.digest,
+            keks=books.vault.keks,
         ),
         PaymentDefaults: PaymentDefaults(settings.money.payment_auto_process),
         Freshness: Freshness(

@@ -27,54 +27,25 @@ from ledger.events.account import (
     HoldReleased,
 )
 from ledger.events.user import UserDeleted
+from projections.account_rows import (
+    ACCOUNT,
+    HOLD,
+    MARK,
+    MARK_EVERY,
+    Account,
+    ActiveHold,
+    Promise,
+    marked,
+    with_hold,
+)
 from projections.erasing import erasing
 from projections.filters import currency, enum
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
 from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, Key, On, Projector
-from projections.rows import Table
 from projections.selects import Page, Values, fetch_page
 from schema.postgres import Pool
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One account. `held` counts every active hold, lapsed or not; None limits are the defaults."""
-
-    id: str
-    user_id: str
-    currency: str
-    account_type: str
-    account_name: str | None
-    status: str = "ACTIVE"
-    status_reason: str | None = None
-    balance: int = 0
-    held: int = 0
-    credit_limit: int
-    daily_limit: int | None = None
-    single_limit: int | None = None
-    spent_day: str = ""
-    spent: int = 0
-    last_four: str
-    bank_connection_id: str | None
-    external_account_id: str | None
-    last_sync_at: str | None = None
-    version: int
-    inserted_at: str
-    updated_at: str
-
-
-class ActiveHold(msgspec.Struct, frozen=True, gc=False):
-    """What one hold still keeps back."""
-
-    id: str
-    account_id: str
-    remaining: int
-    expires_at: str | None
-
-
-ACCOUNT = Table("accounts", Account, names=("account_name",))
-HOLD = Table("account_holds", ActiveHold)
 
 
 def opened(fold: Fold, logged: Logged[AccountOpened]) -> None:
@@ -97,7 +68,8 @@ def opened(fold: Fold, logged: Logged[AccountOpened]) -> None:
 
 
 def renamed(fold: Fold, logged: Logged[AccountRenamed]) -> None:
-    change(fold, logged, account_name=fold.known.name(logged.event.account_name))
+    name = fold.known.name(logged.event.account_name)
+    change(fold, logged, account_name=name, named_in=logged.version)
 
 
 def limits_changed(fold: Fold, logged: Logged[AccountLimitsChanged]) -> None:
@@ -129,26 +101,32 @@ def balance_changed(fold: Fold, logged: Logged[AccountDebited | AccountCredited]
 def hold_placed(fold: Fold, logged: Logged[HoldPlaced]) -> None:
     event = logged.event
     hold = ActiveHold(event.hold_id, logged.subject, event.amount, event.expires_at)
-    fold.rows.of(HOLD).put(hold)
-    change_held(fold, logged, event.amount)
+    keep_hold(fold, logged, hold, event.amount)
 
 
 def hold_captured(fold: Fold, logged: Logged[HoldCaptured]) -> None:
     event = logged.event
-    holds = fold.rows.of(HOLD)
-    hold = holds.get(event.hold_id)
+    hold = fold.rows.of(HOLD).get(event.hold_id)
     if event.final:
-        holds.drop(hold.id)
-        return change_held(fold, logged, -hold.remaining)
-    holds.put(replace(hold, remaining=hold.remaining - event.amount))
-    return change_held(fold, logged, -event.amount)
+        return drop_hold(fold, logged, hold)
+    rest = replace(hold, remaining=hold.remaining - event.amount)
+    return keep_hold(fold, logged, rest, -event.amount)
 
 
 def hold_ended(fold: Fold, logged: Logged[HoldReleased | HoldExpired]) -> None:
-    holds = fold.rows.of(HOLD)
-    hold = holds.get(logged.event.hold_id)
-    holds.drop(hold.id)
-    change_held(fold, logged, -hold.remaining)
+    drop_hold(fold, logged, fold.rows.of(HOLD).get(logged.event.hold_id))
+
+
+def keep_hold(fold: Fold, logged: Logged[Any], hold: ActiveHold, by: int) -> None:
+    """Keep back what is left of a hold; that changes what is held in all."""
+    fold.rows.of(HOLD).put(hold)
+    change_held(fold, logged, hold.id, Promise(hold.remaining, hold.expires_at), by)
+
+
+def drop_hold(fold: Fold, logged: Logged[Any], hold: ActiveHold) -> None:
+    """Forget a hold that is over."""
+    fold.rows.of(HOLD).drop(hold.id)
+    change_held(fold, logged, hold.id, None, -hold.remaining)
 
 
 def usage_changed(fold: Fold, logged: Logged[DailyUsageChanged]) -> None:
@@ -160,16 +138,27 @@ def usage_changed(fold: Fold, logged: Logged[DailyUsageChanged]) -> None:
     return change(fold, logged, spent_day=event.day, spent=spent + event.delta)
 
 
-def change_held(fold: Fold, logged: Logged[Any], by: int) -> None:
-    """Change what is held on the account of `logged`."""
-    change(fold, logged, held=fold.rows.of(ACCOUNT).get(logged.subject).held + by)
+def change_held(
+    fold: Fold, logged: Logged[Any], hold_id: str, promise: Promise | None, by: int
+) -> None:
+    """Change what is held on the account of `logged`, and the hold it is for."""
+    account = fold.rows.of(ACCOUNT).get(logged.subject)
+    holds = with_hold(account.holds, hold_id, promise)
+    change(fold, logged, held=account.held + by, holds=holds)
 
 
 def change(fold: Fold, logged: Logged[Any], **changes: Any) -> None:
     """Change the account of `logged`; every event of its stream is a new version."""
     accounts = fold.rows.of(ACCOUNT)
-    account = accounts.get(logged.subject)
-    accounts.put(replace(account, version=logged.version, updated_at=logged.recorded_at, **changes))
+    account = replace(
+        accounts.get(logged.subject),
+        version=logged.version,
+        updated_at=logged.recorded_at,
+        **changes,
+    )
+    accounts.put(account)
+    if logged.version % MARK_EVERY == 0:
+        fold.rows.of(MARK).put(marked(account, logged.position))
 
 
 def account_of(logged: Logged[Any]) -> Iterable[Key]:
@@ -184,7 +173,7 @@ def account_and_hold_of(logged: Logged[HoldCaptured | HoldReleased | HoldExpired
 
 PROJECTOR = Projector(
     "accounts",
-    (ACCOUNT, HOLD),
+    (ACCOUNT, HOLD, MARK),
     {
         UserDeleted: erasing(ACCOUNT),
         AccountOpened: On(opened),
@@ -245,24 +234,29 @@ FROM (
     WHERE account_id = t.id AND expires_at <= %(now)s
 ) AS gone
 """
-SHAPE = f"""
+DAILY = """
+coalesce(
+    read.amount(daily_limit, currency),
+    trunc((%(daily)s::json ->> account_type)::numeric, read.exponent(currency))
+)
+"""
+SINGLE = """
+coalesce(
+    read.amount(single_limit, currency),
+    trunc(%(single)s::numeric, read.exponent(currency))
+)
+"""
+COLUMNS = f"""
 id, user_id, currency, account_type, account_name, status, status_reason,
 read.money(balance, currency) AS balance,
 read.money(held - lapsed, currency) AS held,
 read.money(balance - (held - lapsed) + credit_limit, currency) AS available,
 read.money(credit_limit, currency) AS credit_limit,
-coalesce(
-    read.money(daily_limit, currency),
-    trunc((%(daily)s::json ->> account_type)::numeric, read.exponent(currency))::text
-) AS daily_limit,
-coalesce(
-    read.money(single_limit, currency),
-    trunc(%(single)s::numeric, read.exponent(currency))::text
-) AS single_limit,
+{DAILY}::text AS daily_limit, {SINGLE}::text AS single_limit,
 daily_limit IS NOT NULL OR single_limit IS NOT NULL AS limits_overridden,
 last_four, bank_connection_id, external_account_id, last_sync_at, version, inserted_at, updated_at
-{LAPSED}
 """
+SHAPE = COLUMNS + LAPSED
 HOLDINGS = """
 id AS account_id, currency,
 read.money(balance, currency) AS balance,

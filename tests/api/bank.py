@@ -166,7 +166,11 @@ class House:
             Desk: Desk(handle=ledger.handle, epoch="ab12", secret=b"s" * 32),
             Watch: Watch(ledger.current, ledger.reading),
             Reading: Reading(
-                pool=pool, rules=RULES, cursors=Cursors(b"c" * 32), digest=vault.digest
+                pool=pool,
+                rules=RULES,
+                cursors=Cursors(b"c" * 32),
+                digest=vault.digest,
+                keks=keks,
             ),
             Gate: Gate(
                 tokens=tokens,

@@ -63,18 +63,24 @@ class History:
         self.balances: defaultdict[str, int] = defaultdict(int)
         self.lines: list[tuple[Any, ...]] = []
         self.ends: set[int] = set()
+        self.sessions: list[tuple[str, str]] = []
         self.encode = msgspec.json.Encoder(order="sorted").encode
 
-    def command(self, *steps: Step) -> int:
+    def time(self) -> str:
+        """Return when the newest event was recorded."""
+        return utc_text(BEGIN + timedelta(milliseconds=self.position))
+
+    def command(self, *steps: Step, effective_at: str | None = None) -> int:
         """Add the events of one command; return the position of the last."""
         command_id = new_id()
         for stream_id, event in steps:
             self.position += 1
             self.versions[stream_id] += 1
-            at = utc_text(BEGIN + timedelta(milliseconds=self.position))
+            at = self.time()
+            counts = effective_at or at
             envelope = Envelope(
                 data=event,
-                effective_at=at,
+                effective_at=counts,
                 id=new_id(),
                 metadata=Metadata(actor=SYSTEM, correlation_id="req_test"),
                 recorded_at=at,
@@ -85,7 +91,7 @@ class History:
             )
             self.lines.append((
                 self.position, stream_id, self.versions[stream_id], envelope.id, command_id,
-                event.stored_as, 1, self.encode(envelope), "req_test", at, at, b"", b"",
+                event.stored_as, 1, self.encode(envelope), "req_test", at, counts, b"", b"",
             ))  # fmt: skip
         self.ends.add(self.position)
         return self.position
@@ -335,9 +341,12 @@ class History:
             with cursor.copy(KEYS) as copy:
                 for row in self.key_rows:
                     copy.write_row(msgspec.structs.astuple(row))
+            for session_id, user_id in self.sessions:
+                cursor.execute(SESSION, (session_id, user_id, session_id))
             cursor.execute("UPDATE log.head SET position = %s", (self.position,))
         self.lines.clear()
         self.key_rows.clear()
+        self.sessions.clear()
         return self.position
 
 
@@ -346,3 +355,4 @@ COPY log.events (position, stream_id, version, event_id, command_id, name, schem
     correlation_id, recorded_at, effective_at, content_hash, chain_hash) FROM STDIN
 """
 KEYS = "COPY log.data_keys (kid, subject, wrapped, wrapped_by) FROM STDIN"
+SESSION = "INSERT INTO log.session_state VALUES (%s, %s, %s, true, '2999-01-01')"

@@ -44,6 +44,8 @@ def test_answers_have_the_shape_that_is_promised(desk: Desk, path: str) -> None:
         more: list[dict[str, str]] = [NEEDED.get(path, {})]
         if "scope" in parameters(path):
             more = [{"scope": "all"}, {"scope": "all", "limit": "2"}]
+        if "at_position" in parameters(path):
+            more = [*more, {"at_position": str(desk.town.history.position)}]
         for asked in more:
             validator.validate(desk.get(desk.town.ada, target, **asked).json())
 
@@ -60,7 +62,8 @@ def test_parameters_are_described_by_what_they_accept() -> None:
     assert told["date_from"] == {"type": "string", "format": "date-time"}
     assert told["sort"]["default"] == "inserted_at:desc"
     assert "account_id" not in parameters("/api/accounts/{id}/transactions")
-    assert parameters("/api/accounts/{id}") == {}
+    assert parameters("/api/accounts/{id}").keys() == {"at", "at_position"}
+    assert parameters("/api/accounts/{id}/health") == {}
 
 
 @pytest.mark.parametrize(

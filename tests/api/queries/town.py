@@ -18,6 +18,7 @@ from api.asgi import Headers
 from api.callers import Principal, bearer_token
 from api.consistency import Freshness
 from api.queries import (
+    account_history,
     accounts,
     exports,
     holds,
@@ -50,6 +51,7 @@ RULES = Rules(
 ENDPOINTS = (
     *accounts.ENDPOINTS,
     *statements.ENDPOINTS,
+    *account_history.ENDPOINTS,
     *transactions.ENDPOINTS,
     *payments.ENDPOINTS,
     *transfers.ENDPOINTS,
@@ -159,7 +161,13 @@ def opened(town: Town) -> Iterator[Desk]:
         async def run() -> None:
             pool = await open_pool(town.dsn, 4, "ledgerbank_app")
             vault = KeyVault(pool, KEKS, INDEX_KEY)
-            reading = Reading(pool=pool, rules=RULES, cursors=Cursors(SECRET), digest=vault.digest)
+            reading = Reading(
+                pool=pool,
+                rules=RULES,
+                cursors=Cursors(SECRET),
+                digest=vault.digest,
+                keks=KEKS,
+            )
             async with pool, Checkpoints(town.dsn, pool) as checkpoints:
                 head = await checkpoints.current()
                 freshness = Freshness(

@@ -33,6 +33,7 @@ SAID = {
     "events list": ("oldest first", "--stream", "--type", "--from", "--to", "--limit"),
     "events show": ("POSITION", "--raw", "leaf hash"),
     "events tail": ("as it grows", "--stream", "--type", "--from", "--limit"),
+    "state": ("STREAM", "--version", "--at", "--known-at", "--diff", "--explain", "--limit"),
     "projections list": ("checkpoint",),
     "projections rebuild": ("[NAME]...", "--all", "--repair", "exit code is 1"),
     "ledger check": ("invariants from the log", "exit 1", "--no-read-models"),
