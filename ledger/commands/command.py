@@ -9,6 +9,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """A wish. The ledger may refuse it; repeating it must change nothing."""
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a request came from: kept, sealed, with what the audit log tells of it."""
+
+    address: str
+    user_agent: str | None = None
+
+
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, in which story, and because of what.
 
@@ -22,3 +29,4 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
     session_id: str | None = None
     session_version: int | None = None
+    origin: Origin | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ledger.commands.account import OpenAccount
+from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.payment import (
     CancelPayment,
@@ -19,6 +20,7 @@ from ledger.commands.transfer import MakeTransfer
 from ledger.commands.user import InvalidateSessions, RegisterUser, SetPasswordHash
 from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank
+from ledger.decisions.journal import record_security_event
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.rehearsals import rehearse_payment
 from ledger.decisions.sessions import exchange, start_session
@@ -51,4 +53,5 @@ DECISIONS: dict[type, Decision] = {
     FailPayment: fail_payment,
     RegisterBank: register_bank,
     AddBranch: add_branch,
+    RecordSecurityEvent: record_security_event,
 }

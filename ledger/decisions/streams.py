@@ -5,7 +5,16 @@ from typing import Any
 
 import msgspec
 
-from ledger.aggregates import account, account_states, bank, payment, posting, session, user
+from ledger.aggregates import (
+    account,
+    account_states,
+    bank,
+    journal,
+    payment,
+    posting,
+    session,
+    user,
+)
 
 
 class StreamType(msgspec.Struct, frozen=True):
@@ -31,6 +40,7 @@ STREAM_TYPES = {
     ),
     "payment": StreamType(payment.UNCREATED, payment.evolve, payment.Payment),
     "bank": StreamType(bank.UNKNOWN, bank.evolve, bank.Bank),
+    "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }
 
 UUID_CHARACTERS = 36

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import Phase, find, given, settings
 
+from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Command
 from ledger.commands.user import InvalidateSessions, SetPasswordHash
 from ledger.decisions.routing import DECISIONS
 from ledger.errors import Refused
+from ledger.events.audit import TokenRejected
 from ledger.events.recorded import Actor
 from ledger.times import later
 from tests.builders import (
@@ -43,6 +45,7 @@ BANK = RegisterBank(bank_id=identity("bank"), name="Gringotts", code="GRIN", cou
 BRANCH = AddBranch(
     bank_id=BANK.bank_id, branch_id=identity("branch"), name="Diagon Alley", country="GB"
 )
+DENIED = RecordSecurityEvent(event=TokenRejected(outcome="denied"), quiet_about="somebody")
 TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], registration(identity("new")), AS_ADA),
     ([], InvalidateSessions(user_id=ANNA, cause="logout_all"), AS_ANNA),
@@ -61,6 +64,7 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([wish(), process()], failure(), AS_ADA),
     ([], BANK, AS_ADA),
     ([BANK], BRANCH, AS_ADA),
+    ([], DENIED, AS_ANNA),
 ]
 
 
