@@ -1,7 +1,7 @@
 """What all calls share: settings of the edge, authenticator, counters, the things routes use."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -9,6 +9,17 @@ from api.callers import Authenticate
 from api.meters import Meters
 from api.proxies import Proxies
 from api.wire import Wire
+from ledger.errors import Refused
+
+
+class Sees(Protocol):
+    """Whoever watches calls for the audit log; it never holds one up."""
+
+    def refused(self, call: Any, refused: Refused) -> None:
+        """See that a call was refused."""
+
+    def answered(self, call: Any) -> None:
+        """See that a call was answered."""
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +31,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     authenticate: Authenticate
     meters: Meters
     uses: Mapping[type, Any]
+    witness: Sees | None = None
 
 
 def make_edge(
@@ -33,4 +45,5 @@ def make_edge(
         authenticate=authenticate,
         meters=meters,
         uses=uses,
+        witness=uses.get(Sees),
     )

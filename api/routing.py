@@ -60,6 +60,7 @@ class Route:
         if endpoint.accepts is not ANY_TYPE:
             check_accept(call.headers, endpoint.accepts)
         if not endpoint.who.anonymous:
+            call.guarded = True
             await admit(call, endpoint)
         if endpoint.body is not None and method not in READS:
             bytes_max = call.edge.wire.limits.body_bytes
@@ -129,6 +130,8 @@ def refusal(call: Call, refused: Refused) -> Bare:
     """Render a refusal of this call, and count it."""
     call.reason = refused.reason
     call.edge.meters.count_refusal(refused.reason)
+    if call.edge.witness is not None:
+        call.edge.witness.refused(call, refused)
     sent = b"authorization" in call.headers
     return problem(refused, call.ids.id, token_sent=sent, timestamp=call.told_at)
 

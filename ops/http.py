@@ -27,6 +27,7 @@ from api.gate import Gate
 from api.principals import Authenticator
 from api.probes import Probes
 from api.queries import accounts as account_queries
+from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
@@ -43,6 +44,7 @@ from ops.composition import Books, open_books
 from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
 from ops.settings import Settings
+from ops.witness import open_witness
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
 
@@ -61,6 +63,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
+        *audit_queries.ENDPOINTS,
     )
 
 
@@ -74,10 +77,12 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
     """Put the application together and keep its parts running for the length of the block."""
     passwords = passwords_of(settings)
     broker = None if redis_url is None else redis.Redis.from_url(redis_url)
+    exposed = registry()
     try:
         async with (
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
+            open_witness(settings, books, exposed) as witness,
         ):
             gate = Gate(
                 tokens=tokens_of(settings),
@@ -91,7 +96,8 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
             yield create_app(
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
-                | {Probes: probes_of(settings, dsn, books.pool, broker)},
+                | {Probes: probes_of(settings, dsn, books.pool, broker)}
+                | witness,
                 authenticate=Authenticator(
                     tokens=gate.tokens,
                     pool=books.pool,
@@ -99,7 +105,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                     remembered=books.ledger.standing,
                 ).authenticate,
                 wire=wire_of(settings),
-                registry=registry(),
+                registry=exposed,
             )
     finally:
         passwords.close()

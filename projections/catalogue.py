@@ -2,6 +2,7 @@
 
 from projections import (
     accounts,
+    audit_log,
     banks,
     holds,
     payments,
@@ -23,6 +24,7 @@ ALL: tuple[Projector, ...] = (
     postings.PROJECTOR,
     trial_balance.PROJECTOR,
     banks.PROJECTOR,
+    audit_log.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

@@ -6,8 +6,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 from psycopg import Connection
 
+from ledger.events.audit import SecurityEvent
 from ledger.events.event import Event
-from ledger.events.recorded import EVENT_TYPES
+from ledger.events.recorded import EVENT_TYPES, Metadata
 from schema.upcasters import current_version, upcast
 
 E_co = TypeVar("E_co", covariant=True)
@@ -18,6 +19,13 @@ Line: TypeAlias = tuple[int, str, int, str, int, str, bytes | None]
 END_OF_TIME = 2**63 - 1
 
 
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """Who asked and from where, for the events whose read model tells it."""
+
+    id: str
+    metadata: Metadata
+
+
 class Logged(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
     """An event as read models see it: what happened, where and when."""
 
@@ -26,6 +34,7 @@ class Logged(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
     version: int
     recorded_at: str
     event: E_co
+    trace: Trace | None = None
 
     @property
     def subject(self) -> str:
@@ -61,6 +70,7 @@ def decoder_of(event_type: type[Event]) -> Callable[[bytes], Payload[Event]]:
 
 
 DECODERS = {name: decoder_of(kind) for name, kind in EVENT_TYPES.items()}
+decode_trace = msgspec.json.Decoder(Trace).decode
 CURRENT = {name: current_version(name) for name in EVENT_TYPES}
 decode_any = msgspec.json.Decoder(Payload[dict[str, Any]]).decode
 
@@ -80,9 +90,10 @@ def decode_lines(lines: list[Line]) -> Iterator[Logged[Event]]:
             continue
         try:
             event = decode_event(name, schema_version, data)
+            traced = decode_trace(data) if isinstance(event, SecurityEvent) else None
         except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
             raise Undecodable(position, error) from error
-        yield Logged(position, stream_id, version, recorded_at, event)
+        yield Logged(position, stream_id, version, recorded_at, event, traced)
 
 
 def read_page(

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
@@ -21,18 +21,25 @@ from api.commands import auth as auth_commands
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
 from api.consistency import Freshness
+from api.edge import Sees
+from api.endpoint import Endpoint
 from api.gate import Gate
+from api.notebook import Notebook
 from api.passwords import Cost, Lengths, Passwords
 from api.principals import Authenticator
+from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
+from api.reading import Reading
 from api.throttle import Throttle
 from api.token_keys import signing_key
 from api.tokens import TokenKeys
 from api.wire import Wire
+from api.witness import Witness
 from ledger.application import Ledger
 from ledger.policies.limits import Rules
 from ops.server import server_config
-from projections import users
+from projections import audit_log, users
+from projections.cursors import Cursors
 from projections.runner import Runner
 from schema.postgres import Pool, open_pool
 from schema.seals import KeyEncryptionKeys
@@ -64,33 +71,33 @@ class Bank:
 
 
 class Reached:
-    """How far the users' read model has come, asked of the database while somebody waits."""
+    """How far the read models have come, asked of the database while somebody waits."""
 
     def __init__(self, pool: Pool) -> None:
-        self.pool, self.position = pool, 0
+        self.pool = pool
+        self.positions: dict[tuple[str, ...], int] = {}
 
     async def head(self) -> int:
         return await self.ask("SELECT position FROM log.head")
 
-    async def ask(self, question: str) -> int:
+    async def ask(self, question: str, *values: object) -> int:
         async with self.pool.connection() as connection:
-            row = await (await connection.execute(question.encode())).fetchone()
+            row = await (await connection.execute(question.encode(), values)).fetchone()
         assert row is not None
         return int(row[0])
 
     def reached(self, projections: tuple[str, ...]) -> int:
-        assert projections == ("users",)
-        return self.position
+        return self.positions.get(projections, 0)
 
     def stopped(self, projections: tuple[str, ...]) -> bool:
-        assert projections == ("users",)
+        assert projections
         return False
 
     async def wait(self, projections: tuple[str, ...], position: int, seconds: float) -> bool:
-        assert projections == ("users",)
         for _ in range(int(seconds * 100)):
-            self.position = await self.ask(CHECKPOINT)
-            if self.position >= position:
+            reached = await self.ask(CHECKPOINT, list(projections))
+            self.positions[projections] = reached
+            if reached >= position:
                 return True
             await asyncio.sleep(0.01)
         return False
@@ -99,13 +106,22 @@ class Reached:
 class House:
     """What one process of the bank is made of, on the loop it runs on."""
 
-    def __init__(self, dsn: str, offset: list[int], cost: Cost) -> None:
-        self.dsn, self.offset, self.cost = dsn, offset, cost
+    def __init__(
+        self, dsn: str, offset: list[int], cost: Cost, more: Iterable[Endpoint] = ()
+    ) -> None:
+        self.dsn, self.offset, self.cost, self.more = dsn, offset, cost, tuple(more)
+        self.starred = True
         self.uses: dict[type, Any] = {}
         self.authenticate: Authenticate = nobody
 
     def app(self) -> App:
-        endpoints = (*auth_commands.ENDPOINTS, *auth_queries.ENDPOINTS, *user_endpoints(Lengths()))
+        endpoints = (
+            *auth_commands.ENDPOINTS,
+            *auth_queries.ENDPOINTS,
+            *user_endpoints(Lengths()),
+            *audit_queries.ENDPOINTS,
+            *self.more,
+        )
         return create_app(endpoints, self.uses, authenticate=self.authenticate)
 
     @asynccontextmanager
@@ -135,7 +151,16 @@ class House:
                 clock=clock,
             ),
         }
-        yield ledger
+        notebook = Notebook(ledger.handle)
+        self.uses |= {
+            Notebook: notebook,
+            Sees: Witness(notebook, vault.digest, starred=self.starred),
+            Reading: Reading(
+                pool=pool, rules=RULES, cursors=Cursors(b"c" * 32), digest=vault.digest
+            ),
+        }
+        async with notebook.kept():
+            yield ledger
         await ledger.stop()
         await store.close()
         await pool.close()
@@ -144,8 +169,9 @@ class House:
 
 @contextmanager
 def followed(dsn: str) -> Iterator[None]:
-    """Keep the users' read model up to date for as long as the block runs."""
-    runner = Runner(dsn, [users.PROJECTOR], KeyEncryptionKeys(WRAPPING_KEYS), "bank")
+    """Keep what is read about people up to date for as long as the block runs."""
+    projectors = [users.PROJECTOR, audit_log.PROJECTOR]
+    runner = Runner(dsn, projectors, KeyEncryptionKeys(WRAPPING_KEYS), "bank")
     thread = threading.Thread(target=runner.run)
     thread.start()
     try:
@@ -156,9 +182,17 @@ def followed(dsn: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened(dsn: str, cost: Cost = CHEAP, offset: list[int] | None = None) -> Iterator[Bank]:
+def opened(
+    dsn: str,
+    cost: Cost = CHEAP,
+    offset: list[int] | None = None,
+    *,
+    more: Iterable[Endpoint] = (),
+    starred: bool = True,
+) -> Iterator[Bank]:
     """Serve a bank on a free loopback port for as long as the block runs."""
-    house = House(dsn, [0] if offset is None else offset, cost)
+    house = House(dsn, [0] if offset is None else offset, cost, more)
+    house.starred = starred
     ready: Future[Server] = Future()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -180,4 +214,4 @@ def opened(dsn: str, cost: Cost = CHEAP, offset: list[int] | None = None) -> Ite
             assert not thread.is_alive(), "the bank closes when told to"
 
 
-CHECKPOINT = "SELECT position FROM read.checkpoints WHERE projection = 'users'"
+CHECKPOINT = "SELECT min(position) FROM read.checkpoints WHERE projection = ANY(%s)"
