@@ -41,6 +41,7 @@ from api.wire import Limits, Wire
 from ledger.policies.limits import Rules
 from ops import VERSION
 from ops.composition import Books, open_books
+from ops.configuration import tell_changes
 from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
 from ops.settings import Settings
@@ -84,6 +85,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
             Checkpoints(dsn, books.pool) as checkpoints,
             open_witness(settings, books, exposed) as witness,
         ):
+            await tell_changes(settings, books.ledger, books.pool)
             gate = Gate(
                 tokens=tokens_of(settings),
                 passwords=passwords,

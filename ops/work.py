@@ -19,6 +19,7 @@ from schema.postgres import connect
 from workers.books import LedgerBooks
 from workers.broker import build_broker
 from workers.database import open_pool
+from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import PAYMENTS
 from workers.rails.book import BookRail
@@ -86,6 +87,7 @@ def work(
             holder=process_name(),
             queues=concurrency,
             rules=rules_of(settings),
+            chores=(Obituaries(pool, ledger.handle_blocking).tell,),
         )
         run(parts, stop)
 
