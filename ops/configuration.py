@@ -19,8 +19,8 @@ from ops.settings.reading import GROUPS, fields_of
 from schema.postgres import Pool
 
 OF_ONE_PROCESS = frozenset({
-    "HOST", "PORT", "PUBLIC_URL", "POOL_SIZE", "DATA_DIR", "PG_BIN", "LOG_LEVEL", "LOG_FORMAT", "DATABASE_URL",
-    "MIGRATION_DATABASE_URL", "REDIS_URL",
+    "HOST", "PORT", "PUBLIC_URL", "POOL_SIZE", "DATA_DIR", "PG_BIN", "LOG_LEVEL", "LOG_FORMAT",
+    "DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL",
 })  # fmt: skip
 """Settings in which processes of one deployment may differ."""
 
