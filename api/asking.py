@@ -13,6 +13,7 @@ from api.preconditions import accepted_versions, etag
 from api.problems import PROBLEM_JSON, problem
 from api.reply import JSON, Bare
 from api.routing import position_headers
+from api.witness import origin_of
 from ledger.commands.asked import Answer, Asked, Idempotency, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
 from ledger.errors import Refused
@@ -85,6 +86,7 @@ def context_of(call: Call) -> Context:
         traceparent=call.ids.traceparent,
         session_id=principal.session_id,
         session_version=principal.session_version,
+        origin=origin_of(call),
     )
 
 

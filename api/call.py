@@ -28,6 +28,7 @@ class Call:
         "deliver",
         "document",
         "edge",
+        "guarded",
         "headers",
         "idempotency_key",
         "ids",
@@ -63,6 +64,7 @@ class Call:
         self.document: dict[str, Any] = {}
         self.idempotency_key: str | None = None
         self.position: int | None = None
+        self.guarded = False
         self.preflight = False
         self.shows_secret = False
         self.status = CLIENT_GONE

@@ -1,7 +1,7 @@
 """What all calls share: settings of the edge, authenticator, counters, the things routes use."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -10,6 +10,17 @@ from api.meters import Meters
 from api.proxies import Proxies
 from api.rate_limits import RateLimits
 from api.wire import Wire
+from ledger.errors import Refused
+
+
+class Sees(Protocol):
+    """Whoever watches calls for the audit log; it never holds one up."""
+
+    def refused(self, call: Any, refused: Refused) -> None:
+        """See that a call was refused."""
+
+    def answered(self, call: Any) -> None:
+        """See that a call was answered."""
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +36,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     meters: Meters
     uses: Mapping[type, Any]
     rates: RateLimits | None = None
+    witness: Sees | None = None
 
 
 def make_edge(
@@ -39,4 +51,5 @@ def make_edge(
         meters=meters,
         uses=uses,
         rates=uses.get(RateLimits),
+        witness=uses.get(Sees),
     )

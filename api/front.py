@@ -42,6 +42,8 @@ class Front:
         """Count the answer and write its line in the access log: templates, never what was sent."""
         method = call.scope["method"]
         self.edge.meters.count((method, call.route, call.status), seconds)
+        if self.edge.witness is not None:
+            self.edge.witness.answered(call)
         log.info(
             "http.answered",
             method=method,

@@ -111,7 +111,7 @@ async def admit(call: Call, endpoint: Endpoint) -> None:
 
     Whoever cannot prove it is counted by address, and told so once that is full.
     """
-    who, fresh = endpoint.who, endpoint.method == "GET"
+    who, fresh, call.guarded = endpoint.who, endpoint.method == "GET", True
     try:
         call.principal = principal = await call.edge.authenticate(call.headers, fresh=fresh)
     except Refused as unproven:
@@ -167,6 +167,8 @@ def refusal(call: Call, refused: Refused) -> Bare:
     """Render a refusal of this call, and count it."""
     call.reason = refused.reason
     call.edge.meters.count_refusal(refused.reason)
+    if call.edge.witness is not None:
+        call.edge.witness.refused(call, refused)
     sent = b"authorization" in call.headers
     return problem(refused, call.ids.id, token_sent=sent, timestamp=call.told_at)
 

@@ -118,9 +118,9 @@ class Ledger(Application[str]):
         submission = await self.prepared(command, context, asked)
         return await self.appender.queue.submit(submission)
 
-    def handle_blocking(self, command: Command, context: Context) -> Outcome:
+    def handle_blocking(self, command: Command, context: Context, asked: Asked = PLAIN) -> Outcome:
         """Do what `handle` does, from a thread that has no event loop."""
-        return self.on_loop(self.handle(command, context))
+        return self.on_loop(self.handle(command, context, asked))
 
     def current_blocking(self, stream_id: str) -> Loaded:
         """Do what `current` does, from a thread that has no event loop."""

@@ -38,10 +38,12 @@ from api.commands.users import user_endpoints
 from api.consistency import Freshness
 from api.endpoint import Endpoint
 from api.gate import Gate
+from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
 from api.queries import account_history, exports, statements
 from api.queries import accounts as account_queries
+from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
 from api.queries import holds as hold_queries
 from api.queries import ledger as ledger_queries
@@ -64,11 +66,13 @@ from api.wire import Limits, Wire
 from ledger.policies.limits import Rules
 from ops import VERSION
 from ops.composition import Books, open_books
+from ops.configuration import tell_changes
 from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
 from ops.rate_limits import open_rate_limits
 from ops.rates import rates_of
 from ops.settings import Settings
+from ops.witness import open_witness
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
 from schema.vault import KeyVault
@@ -106,6 +110,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
         *exports.ENDPOINTS,
+        *audit_queries.ENDPOINTS,
     )
 
 
@@ -119,40 +124,54 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
     """Put the application together and keep its parts running for the length of the block."""
     passwords = passwords_of(settings)
     broker = None if redis_url is None else redis.Redis.from_url(redis_url)
+    exposed = registry()
     try:
         async with (
             open_rate_limits(settings, redis_url) as limits,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
+            open_witness(settings, books, exposed) as witness,
         ):
-            gate = Gate(
-                tokens=tokens_of(settings),
-                passwords=passwords,
-                throttle=Throttle(books.pool, patience_of(settings)),
-                pool=books.pool,
-                index_key=settings.core.index_key,
-                clock=lambda: int(time()),
-                lengths=lengths_of(settings),
-            )
+            await tell_changes(settings, books.ledger, books.pool)
+            gate = gate_of(settings, books, passwords)
             yield create_app(
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
-                | ({} if limits is None else {RateLimits: limits}),
-                authenticate=Authenticator(
-                    tokens=gate.tokens,
-                    pool=books.pool,
-                    clock=gate.clock,
-                    remembered=books.ledger.standing,
-                    services=ServiceKeys(books.pool, gate.clock, books.ledger.machine),
-                ).authenticate,
+                | ({} if limits is None else {RateLimits: limits})
+                | witness,
+                authenticate=authenticator_of(books, gate).authenticate,
                 wire=wire_of(settings),
-                registry=registry(),
+                registry=exposed,
             )
     finally:
         passwords.close()
         if broker is not None:
             await broker.aclose()
+
+
+def gate_of(settings: Settings, books: Books, passwords: Passwords) -> Gate:
+    """Return what signing in is made of."""
+    return Gate(
+        tokens=tokens_of(settings),
+        passwords=passwords,
+        throttle=Throttle(books.pool, patience_of(settings)),
+        pool=books.pool,
+        index_key=settings.core.index_key,
+        clock=lambda: int(time()),
+        lengths=lengths_of(settings),
+    )
+
+
+def authenticator_of(books: Books, gate: Gate) -> Authenticator:
+    """Return what proves who calls."""
+    return Authenticator(
+        tokens=gate.tokens,
+        pool=books.pool,
+        clock=gate.clock,
+        remembered=books.ledger.standing,
+        services=ServiceKeys(books.pool, gate.clock, books.ledger.machine),
+    )
 
 
 def uses_of(

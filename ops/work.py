@@ -23,6 +23,7 @@ from workers.broker import build_broker
 from workers.database import Pool, database_clock, open_pool
 from workers.due_holds import DueHolds
 from workers.due_payments import DuePayments
+from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import PAYMENTS
 from workers.rails.book import BookRail
@@ -91,6 +92,7 @@ def work(
             holder=process_name(),
             queues=concurrency,
             rules=rules_of(settings),
+            chores=(Obituaries(pool, ledger.handle_blocking).tell,),
         )
         run(parts, stop)
 

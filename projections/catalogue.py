@@ -2,6 +2,7 @@
 
 from projections import (
     accounts,
+    audit_log,
     banks,
     holds,
     payments,
@@ -33,6 +34,7 @@ ALL: tuple[Projector, ...] = (
     quotes.PROJECTOR,
     periods.PROJECTOR,
     restatements.PROJECTOR,
+    audit_log.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

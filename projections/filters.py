@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any
 
 import msgspec
@@ -153,6 +154,19 @@ def decimal(name: str) -> Callable[[str], Decimal]:
         return Decimal(value)
 
     return read
+
+
+def network_address(name: str) -> Filter:
+    """Accept an IP address in any of its spellings."""
+
+    def read(value: str) -> str:
+        try:
+            return ip_address(value.strip()).compressed
+        except ValueError as error:
+            expected = "an IP address"
+            raise Refused(Reason.INVALID_FIELD_VALUE, field=name, expected=expected) from error
+
+    return Filter(name, read, (f"{name} = %({name})s",))
 
 
 SEARCH = text("q", "strpos(lower(description), lower(%(q)s)) > 0")

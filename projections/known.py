@@ -88,6 +88,11 @@ class Known:
         """Forget a key that has been destroyed."""
         self.keys.pop(kid, None)
 
+    def owner(self, sealed: Sealed) -> str | None:
+        """Return whose key personal text was sealed under; None once it is gone."""
+        key = self.keys.get(sealed.kid)
+        return None if key is None else key.subject
+
     def account(self, account_id: str) -> AccountOpened:
         """Return how an account began; raises `KeyError` when it never did."""
         return self.beginning(f"account-{account_id}", AccountOpened)
@@ -108,6 +113,9 @@ def kids_of(batch: Iterable[Logged[Event]]) -> set[str]:
             sealed = getattr(event, field)
             if sealed is not None:
                 kids.add(sealed.kid)
+        if logged.trace is not None:
+            metadata = logged.trace.metadata
+            kids.update(each.kid for each in (metadata.ip, metadata.user_agent) if each)
     return kids
 
 

@@ -6,8 +6,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 from psycopg import Connection
 
+from ledger.events.audit import SecurityEvent
 from ledger.events.event import Event
-from ledger.events.recorded import EVENT_TYPES
+from ledger.events.recorded import EVENT_TYPES, Metadata
 from schema.upcasters import current_version, upcast
 
 E_co = TypeVar("E_co", covariant=True)
@@ -16,6 +17,13 @@ Line: TypeAlias = tuple[int, str, int, str, int, str, bytes | None]
 """A row of the log: position, name, schema version, stream, version, time, envelope if wanted."""
 
 END_OF_TIME = 2**63 - 1
+
+
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """Who asked and from where, for the events whose read model tells it."""
+
+    id: str
+    metadata: Metadata
 
 
 class Logged(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
@@ -27,6 +35,7 @@ class Logged(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
     recorded_at: str
     event: E_co
     effective_at: str = ""
+    trace: Trace | None = None
 
     @property
     def subject(self) -> str:
@@ -63,6 +72,7 @@ def decoder_of(event_type: type[Event]) -> Callable[[bytes], Payload[Event]]:
 
 
 DECODERS = {name: decoder_of(kind) for name, kind in EVENT_TYPES.items()}
+decode_trace = msgspec.json.Decoder(Trace).decode
 CURRENT = {name: current_version(name) for name in EVENT_TYPES}
 decode_any = msgspec.json.Decoder(Payload[dict[str, Any]]).decode
 
@@ -88,10 +98,18 @@ def decode_lines(lines: list[Line]) -> Iterator[Logged[Event]]:
             continue
         try:
             payload = decode_payload(name, schema_version, data)
+            traced = decode_trace(data) if isinstance(payload.data, SecurityEvent) else None
         except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
             raise Undecodable(position, error) from error
-        counts_from = payload.effective_at
-        yield Logged(position, stream_id, version, recorded_at, payload.data, counts_from)
+        yield Logged(
+            position,
+            stream_id,
+            version,
+            recorded_at,
+            payload.data,
+            payload.effective_at,
+            traced,
+        )
 
 
 def read_page(

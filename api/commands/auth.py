@@ -23,6 +23,7 @@ from api.reply import Reply
 from api.routing import position_headers
 from api.shapes import Message, SignedIn, Tokens
 from api.tokens import Bearer
+from api.witness import origin_of
 from ledger.commands.asked import Asked, Outcome
 from ledger.commands.command import Command, Context
 from ledger.commands.session import EndSession, RefreshSession, StartSession
@@ -137,7 +138,12 @@ async def presented(call: Call, now: int) -> tuple[Claims, Actor]:
 
 async def hand_in(call: Call, command: Command, actor: Actor) -> Outcome:
     """Hand in a command of somebody who carries no access token."""
-    context = Context(actor=actor, correlation_id=call.ids.id, traceparent=call.ids.traceparent)
+    context = Context(
+        actor=actor,
+        correlation_id=call.ids.id,
+        traceparent=call.ids.traceparent,
+        origin=origin_of(call),
+    )
     return await call.use(Desk).handle(command, context, Asked())
 
 

@@ -11,8 +11,10 @@ from ledger.commands.asked import Answer, Asked, Idempotency, Loaded, Outcome
 from ledger.commands.command import Command, Context
 from ledger.decisions.callers import judge_caller
 from ledger.decisions.routing import DECISIONS
+from ledger.decisions.testimony import testify, testify_refusal
 from ledger.decisions.view import ABSENT, NotLoaded, PrivateRow, View, claim_key
 from ledger.errors import Reason, Refused
+from ledger.events.audit import SecurityEvent
 from ledger.events.recorded import Metadata
 from ledger.policies.access import ServiceActor
 from ledger.policies.limits import Rules
@@ -57,11 +59,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     refused: Refused | None = None
     failure: Exception | None = None
     position: int | None = None
-
-    @property
-    def events(self) -> int:
-        """Return how many events are to be written."""
-        return 0 if self.decided is None else len(self.decided.events)
 
     def outcome(self, position: int) -> Outcome:
         """Return what the asker is told; raises the refusal or the failure instead."""
@@ -124,16 +121,20 @@ class Attempts:
         A key that may have been used before is looked up first: its first answer is the answer.
         """
         key, render = submission.asked.idempotency, submission.asked.render_refusal
-        if key is None:
-            return Verdict(refused=refused)
-        if render is None or not is_final(refused):
+        final = is_final(refused)
+        if key is not None and (render is None or not final):
             if submission.name not in self.earlier:
                 raise NotLoaded(f"command:{key.scope}\n{key.key}")
             return Verdict(refused=refused)
-        nothing = View(view.memory, view.rules, view.now, view.context, view.asked)
+        undone = view.undone()
+        if final and not submission.asked.rehearsed:
+            testify_refusal(undone, submission.command, refused)
+        if key is None and not undone.events:
+            return Verdict(refused=refused)
+        answer = None if key is None or render is None else render(refused)
         asked = msgspec.structs.replace(submission, shown_subject=None)
-        decided = self.decided(asked, nothing, render(refused))
-        return Verdict(decided=decided, refused=refused)
+        decided = self.decided(asked, undone, answer)
+        return Verdict(decided=decided, changed=changed_by(undone), refused=refused)
 
     def accept(self, submission: Submission, view: View, told: str | Refused) -> Verdict:
         """Render the answer and gather what must be written."""
@@ -142,14 +143,12 @@ class Attempts:
         answer = rendered(submission.asked, result, refused, view)
         if submission.asked.rehearsed:
             return Verdict(result=result, answer=answer, refused=refused)
-        changed = {key: entry for key, entry in view.changed.items() if entry.version > 0}
-        for (namespace, key), change in view.claims.items():
-            changed[claim_key(namespace, key)] = ABSENT if change.after is None else change.after
+        testify(view, submission.command, told)
         assert view.events or not view.claims, "claims change only together with events"
         writes = view.events or view.rows or view.claims or submission.asked.idempotency
         return Verdict(
             decided=self.decided(submission, view, answer) if writes else None,
-            changed=changed,
+            changed=changed_by(view),
             result=result,
             answer=answer,
             refused=refused,
@@ -165,7 +164,7 @@ class Attempts:
             scope=scope_and_key[0],
             key=scope_and_key[1],
             request_hash=None if key is None else key.request_hash,
-            metadata=metadata_of(view, key),
+            metadata=metadata_of(view, key, self.vault),
             now=view.now,
             events=view.events,
             claims=view.claims,
@@ -216,13 +215,49 @@ def born_with(submission: Submission, view: View, sealing: Key | None) -> list[P
     return [born] if used else []
 
 
-def metadata_of(view: View, key: Idempotency | None) -> Metadata:
+def changed_by(view: View) -> dict[str, Any]:
+    """Return what memory must learn when the attempt is committed."""
+    changed = {key: entry for key, entry in view.changed.items() if entry.version > 0}
+    for (namespace, key), change in view.claims.items():
+        changed[claim_key(namespace, key)] = ABSENT if change.after is None else change.after
+    return changed
+
+
+def metadata_of(view: View, key: Idempotency | None, vault: Vault) -> Metadata:
     """Say who asked and why, for every event of the command."""
     context, caller = view.context, view.caller
-    return Metadata(
+    metadata = Metadata(
         actor=caller.recorded if isinstance(caller, ServiceActor) else caller,
         correlation_id=context.correlation_id,
         causation_id=context.causation_id,
         idempotency_key_hash=None if key is None else view.digest("key", key.scope, key.key),
         traceparent=context.traceparent,
     )
+    if context.origin is None or not view.events:
+        return metadata
+    return traced(metadata, view, vault) if is_told(view) else metadata
+
+
+def is_told(view: View) -> bool:
+    """Say whether the audit log tells of this command: its events are the last."""
+    return isinstance(view.events[-1][2], SecurityEvent)
+
+
+def traced(metadata: Metadata, view: View, vault: Vault) -> Metadata:
+    """Add where the request came from, sealed for whom it tells about; nobody erased is."""
+    origin, actor = view.context.origin, metadata.actor
+    assert origin is not None, "only a command with an origin is traced"
+    person = actor.id if actor.type == "user" else None
+    key = vault.sealing(house_of(view.now) if person is None else person)
+    if key is None:
+        return metadata
+    agent = None if origin.user_agent is None else key.seal(origin.user_agent)
+    return msgspec.structs.replace(metadata, ip=key.seal(origin.address), user_agent=agent)
+
+
+def house_of(now: str) -> str:
+    """Return who the house is this month: the subject of the key for what strangers leave.
+
+    A key a month, so that what strangers left can be made unreadable month by month.
+    """
+    return f"house-{now[:7]}"

@@ -158,6 +158,9 @@ class Vault(Protocol):
     def of(self, subject: str) -> Key | None:
         """Return the key of a person, if it is at hand."""
 
+    def sealing(self, subject: str) -> Key | None:
+        """Return the key of a person or of the house; None when it is lost. Raises `NotLoaded`."""
+
     def by_id(self, kid: str) -> Key | None:
         """Return a key by its id; None when it is lost. Raises `NotLoaded` when not at hand."""
 

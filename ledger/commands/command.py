@@ -14,6 +14,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return 1
 
 
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """Where a request came from: kept, sealed, with what the audit log tells of it."""
+
+    address: str
+    user_agent: str | None = None
+
+
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who asks, in which story, and because of what.
 
@@ -28,3 +35,4 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     traceparent: str | None = None
     session_id: str | None = None
     session_version: int | None = None
+    origin: Origin | None = None

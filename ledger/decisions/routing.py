@@ -13,6 +13,7 @@ from ledger.commands.account import (
     SetLimits,
     UnfreezeAccount,
 )
+from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.hold import (
     CaptureClientHold,
@@ -58,6 +59,7 @@ from ledger.decisions.banks import add_branch, register_bank
 from ledger.decisions.bulk import make_transfers
 from ledger.decisions.captures import capture_client_hold
 from ledger.decisions.holds import expire_holds, place_client_hold, release_client_hold
+from ledger.decisions.journal import record_security_event
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.periods import close_period, reopen_period
 from ledger.decisions.quotes import issue_quote
@@ -135,4 +137,5 @@ DECISIONS: dict[type, Decision] = {
     ExpireHolds: expire_holds,
     RegisterBank: register_bank,
     AddBranch: add_branch,
+    RecordSecurityEvent: record_security_event,
 }

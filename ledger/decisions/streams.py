@@ -9,6 +9,7 @@ from ledger.aggregates import (
     account,
     account_states,
     bank,
+    journal,
     payment,
     period,
     posting,
@@ -47,6 +48,7 @@ STREAM_TYPES = {
     "bank": StreamType(bank.UNKNOWN, bank.evolve, bank.Bank),
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
+    "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }
 
 UUID_CHARACTERS = 36

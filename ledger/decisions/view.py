@@ -97,6 +97,12 @@ class View:
         self.reveal = memory.reveal
         self.digest = memory.digest
 
+    def undone(self) -> "View":
+        """Return a view with the same caller, as if nothing had been wished."""
+        view = View(self.memory, self.rules, self.now, self.context, self.asked)
+        view.caller = self.caller
+        return view
+
     def load(self, stream_id: str) -> Loaded:
         """Return a stream as it is now, this attempt's own events included."""
         known = self.changed.get(stream_id)

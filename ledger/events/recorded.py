@@ -5,8 +5,9 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from ledger.events.account import AccountEvent
+from ledger.events.audit import AuditEvent
 from ledger.events.bank import BankEvent
-from ledger.events.event import Event
+from ledger.events.event import Event, Sealed
 from ledger.events.payment import PaymentEvent
 from ledger.events.period import PeriodEvent
 from ledger.events.posting import PostingEvent
@@ -28,6 +29,7 @@ AnyEvent: TypeAlias = (
     | BankEvent
     | QuoteEvent
     | PeriodEvent
+    | AuditEvent
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {kind.stored_as: kind for kind in AnyEvent.__args__}
@@ -45,17 +47,24 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 SYSTEM = Actor(type="system")
+OPERATOR = Actor(type="system", role="operator")
+"""Whoever has the command line: trusted like the system, and audited like staff."""
 ANONYMOUS = Actor(type="anonymous")
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Who asked and why (events_audit.md §1); shared by all events of one command."""
+    """Who asked and why (events_audit.md §1); shared by all events of one command.
+
+    `ip` and `user_agent` are there when the command has something to tell the audit log.
+    """
 
     actor: Actor
     correlation_id: str
     causation_id: str | None = None
     idempotency_key_hash: str | None = None
     traceparent: str | None = None
+    ip: Sealed | None = None
+    user_agent: Sealed | None = None
 
 
 class Envelope(msgspec.Struct, Generic[D], frozen=True, kw_only=True, gc=False):

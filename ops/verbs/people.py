@@ -11,7 +11,7 @@ from ledger.commands.command import Context
 from ledger.commands.user import RegisterUser
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private
-from ledger.events.recorded import SYSTEM
+from ledger.events.recorded import OPERATOR
 from ledger.identity import new_id
 from ops.composition import open_books
 from ops.databases import ready_database
@@ -67,7 +67,7 @@ async def register(settings: Settings, dsn: str, email: str, full_name: str, pas
             data_key_id=new_id(),
         )
         async with open_books(settings, dsn) as books:
-            await books.ledger.handle(command, Context(actor=SYSTEM, correlation_id=new_id()))
+            await books.ledger.handle(command, Context(actor=OPERATOR, correlation_id=new_id()))
     finally:
         passwords.close()
     return user_id

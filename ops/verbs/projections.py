@@ -1,14 +1,24 @@
 """Verbs about read models: list them, build them again from the log."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from psycopg.rows import dict_row
 
+from ledger.commands.audit import RecordSecurityEvent
+from ledger.commands.command import Context
 from ledger.errors import Reason, Refused
+from ledger.events.audit import Fact, ProjectionRebuilt
+from ledger.events.recorded import OPERATOR
+from ledger.identity import new_id
+from ops.composition import open_books
 from ops.databases import migrated_database
 from ops.output import Output
 from ops.readmodels import keks_of
+from ops.settings import Settings
 from projections.catalogue import BY_NAME
 from projections.rebuild import rebuild as rebuild_one
 from schema.postgres import connect
@@ -49,7 +59,7 @@ def rebuild(output: Output, names: tuple[str, ...], *, every: bool, repair: bool
         if name not in BY_NAME:
             raise Refused(Reason.PROJECTION_NOT_FOUND, name=name, known=list(BY_NAME))
     settings = output.settings()
-    with migrated_database(settings) as dsn:
+    with migrated_database(settings) as dsn, told(settings, dsn, repair=repair) as made:
         for name in names or BY_NAME:
             with output.progress(name) as bar:
                 report = rebuild_one(
@@ -59,8 +69,28 @@ def rebuild(output: Output, names: tuple[str, ...], *, every: bool, repair: bool
                     progress=bar.at,
                     repair=repair,
                 )
+            made.append(name)
             rate = round(report.events_per_second)
             output.tell(report, f"{name:<16} position {report.position}  {rate} events/s")
+
+
+@contextmanager
+def told(settings: Settings, dsn: str, *, repair: bool) -> Iterator[list[str]]:
+    """Tell the audit log in the end which read models were made again, whatever came after."""
+    made: list[str] = []
+    try:
+        yield made
+    finally:
+        if made:
+            details: dict[str, Fact] = {"projections": tuple(made), "repair": repair}
+            event = ProjectionRebuilt(outcome="success", details=details)
+            asyncio.run(record(settings, dsn, RecordSecurityEvent(event=event)))
+
+
+async def record(settings: Settings, dsn: str, command: RecordSecurityEvent) -> None:
+    """Record what an operator has done."""
+    async with open_books(settings, dsn) as books:
+        await books.ledger.handle(command, Context(actor=OPERATOR, correlation_id=new_id()))
 
 
 LIST = """

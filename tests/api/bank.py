@@ -25,9 +25,13 @@ from api.commands.payments import Watch
 from api.commands.profile import ENDPOINTS as PROFILE
 from api.commands.users import user_endpoints
 from api.consistency import Freshness
+from api.edge import Sees
+from api.endpoint import Endpoint
 from api.gate import Gate
+from api.notebook import Notebook
 from api.passwords import Cost, Lengths, Passwords
 from api.principals import Authenticator
+from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
 from api.queries import users as user_queries
 from api.rate_counter import RedisCounter
@@ -37,12 +41,13 @@ from api.throttle import Patience, Throttle
 from api.token_keys import signing_key
 from api.tokens import TokenKeys
 from api.wire import Wire
+from api.witness import Witness
 from ledger.application import Ledger
 from ledger.commands.command import Command, Context
 from ledger.events.recorded import SYSTEM
 from ledger.policies.limits import Rules
 from ops.server import server_config
-from projections import users
+from projections import audit_log, users
 from projections.cursors import Cursors
 from projections.runner import Runner
 from schema.postgres import Pool, open_pool
@@ -82,33 +87,33 @@ class Bank:
 
 
 class Reached:
-    """How far the users' read model has come, asked of the database while somebody waits."""
+    """How far the read models have come, asked of the database while somebody waits."""
 
     def __init__(self, pool: Pool) -> None:
-        self.pool, self.position = pool, 0
+        self.pool = pool
+        self.positions: dict[tuple[str, ...], int] = {}
 
     async def head(self) -> int:
         return await self.ask("SELECT position FROM log.head")
 
-    async def ask(self, question: str) -> int:
+    async def ask(self, question: str, *values: object) -> int:
         async with self.pool.connection() as connection:
-            row = await (await connection.execute(question.encode())).fetchone()
+            row = await (await connection.execute(question.encode(), values)).fetchone()
         assert row is not None
         return int(row[0])
 
     def reached(self, projections: tuple[str, ...]) -> int:
-        assert projections == ("users",)
-        return self.position
+        return self.positions.get(projections, 0)
 
     def stopped(self, projections: tuple[str, ...]) -> bool:
-        assert projections == ("users",)
+        assert projections
         return False
 
     async def wait(self, projections: tuple[str, ...], position: int, seconds: float) -> bool:
-        assert projections == ("users",)
         for _ in range(int(seconds * 100)):
-            self.position = await self.ask(CHECKPOINT)
-            if self.position >= position:
+            reached = await self.ask(CHECKPOINT, list(projections))
+            self.positions[projections] = reached
+            if reached >= position:
                 return True
             await asyncio.sleep(0.01)
         return False
@@ -122,6 +127,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     patience: Patience = Patience()
     counted_at: str | None = None
     policies: Policies = Policies()
+    more: tuple[Endpoint, ...] = ()
+    starred: bool = True
 
 
 class House:
@@ -141,6 +148,8 @@ class House:
             *user_endpoints(Lengths()),
             *PROFILE,
             *user_queries.ENDPOINTS,
+            *audit_queries.ENDPOINTS,
+            *self.parts.more,
         )
         return create_app(endpoints, self.uses, authenticate=self.authenticate)
 
@@ -181,7 +190,13 @@ class House:
                 clock=clock,
             ),
         }
-        yield ledger
+        notebook = Notebook(ledger.handle)
+        self.uses |= {
+            Notebook: notebook,
+            Sees: Witness(notebook, vault.digest, starred=self.parts.starred),
+        }
+        async with notebook.kept():
+            yield ledger
         await ledger.stop()
         await store.close()
         await pool.close()
@@ -192,8 +207,9 @@ class House:
 
 @contextmanager
 def followed(dsn: str) -> Iterator[None]:
-    """Keep the users' read model up to date for as long as the block runs."""
-    runner = Runner(dsn, [users.PROJECTOR], KeyEncryptionKeys(WRAPPING_KEYS), "bank")
+    """Keep what is read about people up to date for as long as the block runs."""
+    projectors = [users.PROJECTOR, audit_log.PROJECTOR]
+    runner = Runner(dsn, projectors, KeyEncryptionKeys(WRAPPING_KEYS), "bank")
     thread = threading.Thread(target=runner.run)
     thread.start()
     try:
@@ -230,4 +246,4 @@ def opened(
             assert not thread.is_alive(), "the bank closes when told to"
 
 
-CHECKPOINT = "SELECT position FROM read.checkpoints WHERE projection = 'users'"
+CHECKPOINT = "SELECT min(position) FROM read.checkpoints WHERE projection = ANY(%s)"

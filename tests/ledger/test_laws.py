@@ -15,6 +15,7 @@ from ledger.commands.account import (
     SetLimits,
     UnfreezeAccount,
 )
+from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Command
 from ledger.commands.hold import ExpireHolds
@@ -33,6 +34,7 @@ from ledger.commands.user import (
 )
 from ledger.decisions.routing import DECISIONS
 from ledger.errors import Refused
+from ledger.events.audit import TokenRejected
 from ledger.events.recorded import Actor
 from ledger.times import later
 from tests.builders import (
@@ -90,6 +92,7 @@ SET_PASSWORD = SetPassword(
 )
 ENDS_SESSIONS = (SetPassword,)
 """A second time nobody's token is left to ask with."""
+DENIED = RecordSecurityEvent(event=TokenRejected(outcome="denied"), quiet_about="somebody")
 TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], registration(identity("new")), AS_ADA),
     ([], InvalidateSessions(user_id=ANNA, cause="logout_all", session_version=1), AS_ADA),
@@ -137,6 +140,7 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([placing()], ExpireHolds(account_id=HERS), AS_ADA),
     ([], BANK, AS_ADA),
     ([BANK], BRANCH, AS_ADA),
+    ([], DENIED, AS_ANNA),
 ]
 
 

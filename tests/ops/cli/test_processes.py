@@ -166,7 +166,7 @@ def test_the_tour_finds_everything_as_it_should_be(demo: Shell, valkey: str) -> 
         ran = demo.alone("tour", "--url", url)
         assert (ran.code, ran.err) == (0, ""), ran
         assert " checks: everything is as it should be\n" in ran.out
-        assert ran.lines[-1].split()[2] == "SessionStarted"
+        assert ran.lines[-1].split()[2] == "LoginSucceeded"
         for secret in ("a long enough pass phrase", "admin123!", "auditor123!"):
             assert secret not in ran.out
         told = demo.alone("--json", "tour", "--url", url).json

@@ -48,14 +48,18 @@ def test_before_any_projection_ran_all_stand_at_nothing(shell: Shell) -> None:
 
 def test_read_models_are_rebuilt_equal(demo: Shell) -> None:
     tables = ("accounts", "transactions", "users")
-    before = contents(dsn(demo), *tables)
+    before, last = contents(dsn(demo), *tables), head(dsn(demo))
     ran = demo("projections", "rebuild", "accounts", "transactions", "users")
     assert ran.code == 0
     assert [line.split()[:3] for line in ran.lines] == [
-        [name, "position", str(head(dsn(demo)))] for name in ("accounts", "transactions", "users")
+        [name, "position", str(last)] for name in ("accounts", "transactions", "users")
     ]
     assert contents(dsn(demo), *tables) == before
     assert demo("ledger", "check").code == 0
+    [told] = demo("--json", "events", "list", "--type", "ProjectionRebuilt").json
+    assert told["position"] == last + 1
+    assert told["actor"] == {"type": "system", "id": None, "role": "operator"}
+    assert told["data"]["details"] == {"projections": list(tables), "repair": False}
 
 
 def test_all_read_models_are_rebuilt(demo: Shell) -> None:
