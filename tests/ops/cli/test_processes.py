@@ -145,7 +145,7 @@ def test_a_worker_ends_when_told(demo: Shell, valkey: str, asked: signal.Signals
 
 
 def test_the_tour_finds_everything_as_it_should_be(demo: Shell, valkey: str) -> None:
-    demo.environment["REDIS_URL"] = valkey
+    demo.environment |= {"REDIS_URL": valkey, "ENABLE_RATE_LIMITING": "on"}
     with ExitStack() as stack:
         stack.enter_context(demo.running("project"))
         stack.enter_context(demo.running("worker"))
