@@ -37,6 +37,7 @@ class Started:
     def __init__(self, folder: Path, port: int) -> None:
         self.url, self.log = f"http://127.0.0.1:{port}", folder.with_suffix(".log")
         environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
+        environment["RATE_LIMIT_REQUESTS"] = "1000"
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ops", "up", "--demo", "--port", str(port),

@@ -158,7 +158,7 @@ def test_a_scheduler_leads_until_told(shell: Shell) -> None:
 
 
 def test_the_tour_finds_everything_as_it_should_be(demo: Shell, valkey: str) -> None:
-    demo.environment["REDIS_URL"] = valkey
+    demo.environment |= {"REDIS_URL": valkey, "ENABLE_RATE_LIMITING": "on"}
     with ExitStack() as stack:
         stack.enter_context(demo.running("project"))
         stack.enter_context(demo.running("worker"))
