@@ -14,6 +14,7 @@ from ops.failures import CheckFailed
 from ops.output import Bar, Output
 from ops.readmodels import keks_of
 from ops.settings import Settings
+from ops.verbs.periods import close, reopen
 from projections.catalogue import ALL
 from projections.log import Hole, Undecodable, decode_lines, head_position, read_page
 from projections.projector import Poisoned
@@ -26,7 +27,7 @@ FROM_THE_LOG, OF_READ_MODELS = "I-1 … I-8, I-13", "I-16"
 
 @click.group
 def ledger() -> None:
-    """Check and sum up the books."""
+    """Check, sum up and close the books."""
 
 
 @ledger.command
@@ -138,6 +139,9 @@ def trial_balance(output: Output, currency: str | None) -> None:
     if any(totals.values()):
         raise CheckFailed
 
+
+ledger.add_command(close)
+ledger.add_command(reopen)
 
 COMMAND_ENDS = """
 SELECT position FROM (
