@@ -13,7 +13,7 @@ from schema.postgres import Pool
 class PeriodSums(msgspec.Struct, frozen=True):
     """Sums of all that counts until a period's end, as known at log position `position`.
 
-    `seen`: how many events of the period's own stream they include.
+    `seen`: how many postings that were booked into it after its end they include.
     """
 
     sums: tuple[Sum, ...]
@@ -52,4 +52,7 @@ def sum_of(total: Total) -> Sum:
 REACHED = """
 SELECT min(position) FROM read.checkpoints WHERE projection IN ('trial_balance', 'restatements')
 """
-SEEN = "SELECT count(*) FROM log.events WHERE stream_id = %s AND position <= %s"
+SEEN = """
+SELECT count(*) FROM log.events
+WHERE stream_id = %s AND position <= %s AND name = 'PeriodRestated'
+"""

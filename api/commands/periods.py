@@ -21,7 +21,9 @@ from projections.period_sums import sums_of
 
 REASON_LENGTH_MAX = 255
 TRIES, PAUSE_SECONDS = 5, 0.1
-MONTH = Field("period", pattern("(19|20)[0-9]{2}-(0[1-9]|1[0-2])", expected="yyyy-mm"))
+MONTH = Field(
+    "period", pattern("(19|20)[0-9]{2}-(0[1-9]|1[0-2])", expected="yyyy-mm"), required=True
+)
 
 
 async def close_period(call: Call) -> Bare:

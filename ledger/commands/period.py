@@ -9,7 +9,7 @@ from ledger.events.period import Sum
 class ClosePeriod(Command, frozen=True, kw_only=True):
     """Seal a period with its sums as of log position `position`.
 
-    `seen`: how many events of the period those sums include; others in between refuse the seal.
+    `seen`: how many restatements of the period those sums include; one more refuses the seal.
     """
 
     period: str

@@ -21,9 +21,9 @@ def close_period(view: View, command: ClosePeriod) -> str:
         raise Refused(
             Reason.INVALID_DATETIME_FORMAT, field="period", ends_at=end_of(command.period)
         )
-    loaded = view.load(stream)
-    events = period.decide(loaded.state, command)
-    if loaded.version != command.seen:
+    state = view.state(stream)
+    events = period.decide(state, command)
+    if state.restatements != command.seen:
         raise Refused(Reason.SERVICE_UNAVAILABLE, period=command.period)
     view.record(stream, *events)
     return stream

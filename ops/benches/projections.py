@@ -37,7 +37,7 @@ FLOORS = (READ, ONE_BY_ONE)
 NOTES = {
     READ: "pages of 20,000, binary, one connection",
     ONE_BY_ONE: "one UPSERT and one checkpoint, same driver",
-    LIVE: "nine models, one connection",
+    LIVE: f"{len(ALL)} models, one connection",
     EVERY: "fold, index, compare with the live rows, swap",
 }
 

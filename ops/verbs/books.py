@@ -15,6 +15,7 @@ from ops.output import Bar, Output
 from ops.readmodels import keks_of
 from ops.settings import Settings
 from ops.verbs.journals import export
+from ops.verbs.periods import close, reopen
 from projections.catalogue import ALL
 from projections.log import Hole, Undecodable, decode_lines, head_position, read_page
 from projections.projector import Poisoned
@@ -27,7 +28,7 @@ FROM_THE_LOG, OF_READ_MODELS = "I-1 … I-8, I-13", "I-16"
 
 @click.group
 def ledger() -> None:
-    """Check, sum up and hand over the books."""
+    """Check, sum up, close and hand over the books."""
 
 
 ledger.add_command(export)
@@ -142,6 +143,9 @@ def trial_balance(output: Output, currency: str | None) -> None:
     if any(totals.values()):
         raise CheckFailed
 
+
+ledger.add_command(close)
+ledger.add_command(reopen)
 
 COMMAND_ENDS = """
 SELECT position FROM (

@@ -17,7 +17,8 @@ from ledger.events.account import (
     HoldPlaced,
     HoldReleased,
 )
-from ledger.events.posting import PostingBooked
+from ledger.events.posting import PostingBooked, PostingReversed
+from ledger.events.quote import FxQuoteUsed
 from ledger.times import later, utc_day
 from tests.ledger.books import Books, Fact, folded
 
@@ -30,6 +31,8 @@ def hold(books: Books) -> None:
     payments_are_booked_once(books)
     limits_were_kept(books)
     duplicates_never_met(books)
+    reversals_negate(books)
+    quotes_were_used_once(books)
     the_log_is_the_whole_truth(books)
 
 
@@ -101,10 +104,21 @@ def limits_were_kept(books: Books) -> None:
                 out[placed[event.hold_id]] -= rest.pop(event.hold_id)
         elif isinstance(event, AccountDebited) and limited(books, event.posting_id):
             out[fact.stream, day] += event.amount
+        elif isinstance(event, PostingReversed):
+            give_back(books, fact, out)
         if isinstance(event, HoldPlaced | AccountDebited):
             account = books.state(fact.stream)
             limit = books.rules.daily(account.account_type, account.currency)
             assert out[fact.stream, day] <= limit, "I-9"
+
+
+def give_back(books: Books, fact: Fact, out: dict[tuple[str, str], int]) -> None:
+    """Forget a transfer that was reversed on its own day."""
+    undone = books.state(fact.stream)
+    day = utc_day(undone.booked_at)
+    if limited(books, undone.posting.posting_id) and day == utc_day(fact.at):
+        source = next(entry for entry in undone.posting.entries if entry.amount < 0)
+        out[f"account-{source.account_id}", day] += source.amount
 
 
 def limited(books: Books, posting_id: str) -> bool:
@@ -112,7 +126,35 @@ def limited(books: Books, posting_id: str) -> bool:
     posting = books.state(f"posting-{posting_id}").posting
     if posting.transfer_id is None:
         return False
-    return len({books.state(f"account-{e.account_id}").user_id for e in posting.entries}) > 1
+    sides = [entry.account_id for entry in posting.entries if entry.account_id]
+    return len({books.state(f"account-{each}").user_id for each in sides}) > 1
+
+
+def reversals_negate(books: Books) -> None:
+    undone: set[str] = set()
+    for posting in facts(books, PostingBooked):
+        if posting.reverses_posting_id is None:
+            continue
+        assert posting.reverses_posting_id not in undone, "I-8"
+        undone.add(posting.reverses_posting_id)
+        original = books.state(f"posting-{posting.reverses_posting_id}")
+        assert original.reversal_posting_id == posting.posting_id
+        negated = [(e.account_id, e.account_code, -e.amount) for e in original.posting.entries]
+        assert negated == [(e.account_id, e.account_code, e.amount) for e in posting.entries], "I-8"
+
+
+def quotes_were_used_once(books: Books) -> None:
+    streams: set[str] = set()
+    for fact in books.log:
+        if not isinstance(fact.event, FxQuoteUsed):
+            continue
+        assert fact.stream not in streams, "I-11"
+        streams.add(fact.stream)
+        quote = books.state(fact.stream).quote
+        assert fact.at < quote.expires_at, "I-11"
+        transfer = books.state(f"transfer-{fact.event.transfer_id}").transfer
+        locked = (quote.source_amount, quote.destination_amount)
+        assert (transfer.amount, transfer.destination_amount) == locked
 
 
 def duplicates_never_met(books: Books) -> None:

@@ -148,7 +148,7 @@ def test_every_read_model_is_measured(deployment: Deployment) -> None:
 
 def test_http_is_measured_from_outside(deployment: Deployment) -> None:
     result = measure_http(deployment, TINY, quiet)
-    assert len(result.figures) == 5
+    assert len(result.figures) == 6
     assert all(each.rate > 0 and each.p50_ms for each in result.figures)
     assert audit(result.databases).wrong == ()
 
