@@ -23,6 +23,19 @@ from ops.audits.shapes import (
     UsageChanged,
 )
 
+OF_ACCOUNTS = (
+    Debited,
+    Credited,
+    UsageChanged,
+    HoldPlaced,
+    HoldCaptured,
+    HoldReleased,
+    HoldExpired,
+    Closed,
+    LimitsChanged,
+    CreditLimitChanged,
+)
+
 
 class Standing(msgspec.Struct):
     """What one account is worth by its events. `daily_limit` is its own one, if it has any."""

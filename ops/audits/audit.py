@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from ledger.policies.limits import Rules
-from ops.audits.accounts import Accounts
+from ops.audits.accounts import OF_ACCOUNTS, Accounts
 from ops.audits.findings import Finding, Findings
-from ops.audits.payments import Payments, Reveal
+from ops.audits.payments import OF_PAYMENTS, Payments, Reveal
 from ops.audits.postings import Lookup, Postings
-from ops.audits.quotes import Quotes
+from ops.audits.quotes import OF_QUOTES, Quotes
 from ops.audits.shapes import Booked, Opened, Shape, Transferred
 
 CUSTOMERS = "customers"
@@ -37,10 +37,13 @@ class Audit:
         self.payments = Payments(self.findings, rules, reveal)
         self.quotes = Quotes(self.findings)
         self.whole = True
-        self.by_type: dict[str, Callable[[str, Any], None]] = {
-            "account": self.accounts.take,
-            "payment": self.payments.take,
-            "quote": self.quotes.take,
+        self.concerned: dict[type[Shape], Callable[[str, Any], None]] = {
+            **dict.fromkeys(OF_ACCOUNTS, self.accounts.take),
+            **dict.fromkeys(OF_PAYMENTS, self.payments.take),
+            **dict.fromkeys(OF_QUOTES, self.quotes.take),
+            Opened: self.accounts.open,
+            Booked: self.book,
+            Transferred: self.quotes.transfer,
         }
 
     @property
@@ -66,24 +69,14 @@ class Audit:
             self.findings.find("I-13", f"positions jump from {before} to {fact.position}")
         if not fact.follows:
             self.findings.find("I-13", f"{fact.stream_id} has no version {fact.version - 1} before")
-        if isinstance(fact.says, Shape):
-            self.fold(fact)
+        concerned = self.concerned.get(type(fact.says))
+        if concerned is not None:
+            concerned(fact.stream_id.partition("-")[2], fact.says)
 
-    def fold(self, fact: Fact) -> None:
-        """Tell those whom it concerns."""
-        kind, _, subject = fact.stream_id.partition("-")
-        match fact.says:
-            case Opened() as opened:
-                self.accounts.open(subject, opened)
-            case Booked() as posting:
-                self.postings.book(posting)
-                self.payments.book(posting)
-            case Transferred() as transfer:
-                self.quotes.transfer(subject, transfer)
-            case event if kind in self.by_type:
-                self.by_type[kind](subject, event)
-            case _:
-                pass
+    def book(self, _: str, posting: Booked) -> None:
+        """Fold a posting, which may be a payment's."""
+        self.postings.book(posting)
+        self.payments.book(posting)
 
     def end_command(self) -> None:
         """Judge what has to hold where a command ends."""

@@ -25,6 +25,7 @@ from ops.audits.shapes import (
 Reveal = Callable[[Sealed], str | None]
 """Reads personal text; None once its key is gone."""
 Parts = tuple[str | int, ...]
+OF_PAYMENTS = (Created, Edited, Started, Completed, Failed, Cancelled)
 
 
 class Course(msgspec.Struct):

@@ -6,6 +6,8 @@ from typing import Any
 from ops.audits.findings import Findings
 from ops.audits.shapes import QuoteIssued, QuoteUsed, Transferred
 
+OF_QUOTES = (QuoteIssued, QuoteUsed)
+
 
 class Quotes:
     """Quotes that may still be used; `due` are those that a transfer of this command names."""

@@ -14,6 +14,7 @@ from ops.audits.findings import Finding
 from ops.audits.shapes import READERS, Booked, Created, Edited, read
 from ops.output import Bar
 from projections.log import Hole, Undecodable
+from projections.rebuild import uncollected
 from schema.postgres import connect
 from schema.seals import (
     ERASED,
@@ -44,7 +45,8 @@ def audited(dsn: str, terms: Terms | None, until: int, bar: Bar) -> Audit:
         texts = Texts(asking, None if terms is None else terms.keks)
         audit = Audit(rules, lambda posting_id: booked(asking, posting_id), texts.reveal)
         try:
-            fold(audit, texts, pages(dsn, until), lambda done: bar.at(done, until))
+            with uncollected():
+                fold(audit, texts, pages(dsn, until), lambda done: bar.at(done, until))
         except Hole as hole:
             audit.give_up(Finding("I-13", hole.position + 1, str(hole)))
         except Undecodable as event:
@@ -159,7 +161,7 @@ def command_end(connection: Connection, at: str | int) -> int:
 
 
 PAGE = """
-SELECT command_id, position, stream_id, version, recorded_at,
+SELECT uuid_send(command_id), position, stream_id, version, recorded_at,
     version = 1 OR EXISTS (
         SELECT FROM log.events AS earlier
         WHERE earlier.stream_id = event.stream_id AND earlier.version = event.version - 1
