@@ -2,17 +2,15 @@
 
 import asyncio
 import time
-from datetime import datetime
 from pathlib import Path
 
 import click
 from psycopg import Connection
-from typing_extensions import override
 
 from ledger.errors import Reason, Refused
-from ledger.times import utc_text
 from ops.databases import migrated_database
 from ops.output import Output
+from ops.verbs.moments import Time
 from projections.journals.export import exported
 from projections.journals.formats import FORMATS
 from schema.postgres import connect, open_pool
@@ -21,28 +19,11 @@ PATIENCE_SECONDS, POLL_SECONDS = 10.0, 0.1
 READ = ["accounts", "postings"]
 
 
-class Moment(click.ParamType[str]):
-    """An RFC 3339 time with offset."""
-
-    name = "time"
-
-    @override
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the time as UTC text."""
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time like 2025-03-31T23:59:59Z", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} lacks its offset from UTC", param, ctx)
-        return utc_text(moment)
-
-
 @click.command
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), required=True, help="What to write."
 )
-@click.option("--at", type=Moment(), help="Only what was booked up to this time.")
+@click.option("--at", type=Time(), help="Only what was booked up to this time.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -95,13 +95,8 @@ def limits_were_kept(books: Books) -> None:
         if isinstance(event, HoldPlaced):
             placed[event.hold_id], rest[event.hold_id] = (fact.stream, day), event.amount
             out[fact.stream, day] += event.amount
-        elif isinstance(event, HoldReleased | HoldExpired):
-            assert event.amount == rest.pop(event.hold_id), "I-6"
-            out[placed[event.hold_id]] -= event.amount
-        elif isinstance(event, HoldCaptured):
-            rest[event.hold_id] -= event.amount
-            if event.final:
-                out[placed[event.hold_id]] -= rest.pop(event.hold_id)
+        elif isinstance(event, HoldReleased | HoldExpired | HoldCaptured):
+            out[placed[event.hold_id]] -= returned(event, rest)
         elif isinstance(event, AccountDebited) and limited(books, event.posting_id):
             out[fact.stream, day] += event.amount
         elif isinstance(event, PostingReversed):
@@ -110,6 +105,15 @@ def limits_were_kept(books: Books) -> None:
             account = books.state(fact.stream)
             limit = books.rules.daily(account.account_type, account.currency)
             assert out[fact.stream, day] <= limit, "I-9"
+
+
+def returned(event: HoldReleased | HoldExpired | HoldCaptured, rest: dict[str, int]) -> int:
+    """Return how much of a hold is given back; `rest` is what was left of each."""
+    if not isinstance(event, HoldCaptured):
+        assert event.amount == rest[event.hold_id], "I-6"
+        return rest.pop(event.hold_id)
+    rest[event.hold_id] -= event.amount
+    return rest.pop(event.hold_id) if event.final else 0
 
 
 def give_back(books: Books, fact: Fact, out: dict[tuple[str, str], int]) -> None:

@@ -202,9 +202,7 @@ def test_no_script_makes_or_loses_money_or_promises_what_is_not_there(script: li
     [
         "TransferBooked", "HoldCaptured", "HoldReleased", "HoldExpired", "PaymentCompleted",
         "PaymentFailed", "PaymentEdited", "PaymentCancelled", "PaymentSubmitted",
-        "UserSessionsInvalidated",
-        "TransferBooked", "HoldCaptured", "HoldReleased", "PaymentCompleted", "PaymentFailed",
-        "PaymentCancelled", "PaymentSubmitted", "UserSessionsInvalidated", "TransferReversed",
+        "UserSessionsInvalidated", "TransferReversed",
         "PaymentReversed", "FxQuoteUsed",
     ],
 )  # fmt: skip

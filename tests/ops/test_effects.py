@@ -14,7 +14,7 @@ from ops.composition import rules_of as decision_rules_of
 from ops.demo import ALICE
 from ops.http import patience_of
 from ops.passwords import lengths_of, passwords_of
-from ops.rates import policies_of
+from ops.rate_limits import policies_of
 from ops.settings import Settings, read_settings
 from ops.settings.reading import SETTINGS
 from ops.verbs.database import seed

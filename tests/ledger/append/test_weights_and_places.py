@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ledger.append.appender import BATCH_MAX
+from ledger.append.batch import BATCH_MAX
 from ledger.commands.asked import Outcome
 from ledger.commands.transfer import MakeTransfers
 from ledger.decisions.reversals import Reversal

@@ -7,8 +7,9 @@ import msgspec
 
 from ops.demo import ALICE
 from tests.ops.cli.books import change, head, rows
-from tests.ops.cli.faults import Town, booked
+from tests.ops.cli.faults import booked
 from tests.ops.cli.shell import Shell, ended, until
+from tests.ops.cli.town import Town
 
 FIELDS = [
     "position",

@@ -15,8 +15,8 @@ import uvloop
 
 from projections.catalogue import BY_NAME
 from tests.ops.cli.books import head, rows
-from tests.ops.cli.faults import Town
 from tests.ops.cli.shell import Shell, ended, until
+from tests.ops.cli.town import Town
 
 Process: TypeAlias = "subprocess.Popen[str]"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
