@@ -21,6 +21,7 @@ from ops.benches.freshness import measure_freshness
 from ops.benches.generate import generate
 from ops.benches.http import measure_http
 from ops.benches.machine import this_machine
+from ops.benches.past import measure_past
 from ops.benches.projections import measure_projections
 from ops.benches.requests import Client, Unexpected, freshness
 from ops.benches.scale import Scale
@@ -41,6 +42,7 @@ TINY = Scale(
     accounts_each=2,
     log_events=400,
     log_rounds=1,
+    large_account=1_300,
 )
 
 
@@ -49,7 +51,7 @@ def deployment(tmp_path: Path, postgres_server: Place, valkey: str) -> Iterator[
     """Give the servers of the tests, with no database of an earlier test in the way."""
     yield Deployment(tmp_path, postgres_server, valkey, env="test")
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
-        for name in ("append", "http", "freshness", "reading"):
+        for name in ("append", "http", "freshness", "reading", "past"):
             admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
 
@@ -160,6 +162,14 @@ def test_freshness_is_measured_with_and_without_news(deployment: Deployment) -> 
     assert result.goals[0].most == 25.0
 
 
+def test_the_past_of_a_large_account_is_measured(deployment: Deployment) -> None:
+    result = measure_past(deployment, TINY, quiet)
+    [looked] = result.figures
+    assert looked.case == "balance at a random time, 1,300 entries"
+    assert looked.p99_ms
+    assert audit(result.databases).wrong == ()
+
+
 def test_an_answer_that_is_no_success_is_no_figure(deployment: Deployment) -> None:
     with serving(deployment, "http", 1, 2) as served:
         stranger = msgspec.structs.replace(
@@ -230,7 +240,7 @@ def test_a_report_is_read_by_people_and_machines(deployment: Deployment) -> None
 def test_a_subject_that_nobody_knows_is_a_misuse() -> None:
     told = CliRunner().invoke(bench, ["--only", "append,nonsense"])
     assert told.exit_code == 2
-    assert "nonsense is none of append, http, freshness, projections" in told.output
+    assert "nonsense is none of append, http, freshness, projections, past" in told.output
 
 
 FIRST_POSTING = "SELECT min(position) FROM log.events WHERE name = 'PostingBooked'"
