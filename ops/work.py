@@ -16,9 +16,13 @@ from ops.readmodels import process_name
 from ops.settings import Settings
 from schema.codec import decode_envelope
 from schema.postgres import connect
+from workers.attempts import Actor
 from workers.books import LedgerBooks
 from workers.broker import build_broker
-from workers.database import open_pool
+from workers.database import Pool, open_pool
+from workers.erasure import ERASURES
+from workers.erasure_steps import ErasureSteps
+from workers.estates import ReadEstates
 from workers.payment_steps import PaymentSteps
 from workers.payments import PAYMENTS
 from workers.rails.book import BookRail
@@ -74,13 +78,13 @@ def work(
         return connect(dsn, "ledgerbank_app")
 
     with pool, ledger_thread(settings, dsn) as ledger:
-        steps = PaymentSteps(LedgerBooks(ledger), {"book": BookRail()})
+        books = LedgerBooks(ledger)
         parts = Parts(
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=steps.actors(),
-            managers=(PAYMENTS,),
+            actors=actors_of(pool, books),
+            managers=(PAYMENTS, ERASURES),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -88,6 +92,14 @@ def work(
             rules=rules_of(settings),
         )
         run(parts, stop)
+
+
+def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
+    """Return every kind of work."""
+    return (
+        *PaymentSteps(books, {"book": BookRail()}).actors(),
+        *ErasureSteps(books, ReadEstates(pool)).actors(),
+    )
 
 
 def rules_of(settings: Settings) -> RetryRules:

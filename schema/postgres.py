@@ -89,7 +89,11 @@ def connect(
 async def connect_async(dsn: str, role: Role | None = None) -> AsyncConnection[tuple[Any, ...]]:
     """Open one asynchronous connection of its own, outside any pool."""
     connection = await AsyncConnection.connect(dsn, **CONNECTION)
-    await configured(role)(connection)
+    try:
+        await configured(role)(connection)
+    except BaseException:  # Cancelled, too: nobody else could close it.
+        await connection.close()
+        raise
     return connection
 
 

@@ -20,6 +20,19 @@ class OpenAccount(Command, frozen=True, kw_only=True):
     opening_posting_id: str
 
 
+class FreezeAccount(Command, frozen=True, kw_only=True):
+    """Stop everything that is done by command; what was promised is still kept."""
+
+    account_id: str
+    reason: str
+
+
+class CloseAccount(Command, frozen=True, kw_only=True):
+    """End an account that holds, promises and waits for nothing."""
+
+    account_id: str
+
+
 class PlaceHold(Command, frozen=True, kw_only=True):
     """Promise `amount` minor units; `counted` says whether the day's limit counts it."""
 
