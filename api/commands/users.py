@@ -107,9 +107,39 @@ REGISTERED = Told(show=show_user, status=201, location="/api/users/{id}")
 ERASED = Message(message="The user has been deleted.")
 
 
+CHANGES = (
+    Endpoint(
+        method="PUT",
+        path="/api/users/{id}",
+        handler=update_user,
+        who=STAFF,
+        summary="Change a user",
+        tag="Users",
+        body=PERSON,
+        keyed=True,
+        conditional=True,
+        data=User,
+        reasons=(Reason.USER_NOT_FOUND, Reason.EMAIL_ALREADY_EXISTS, Reason.LAST_ADMIN),
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/api/users/{id}",
+        handler=delete_user,
+        who=ADMIN,
+        summary="Delete a user and erase who they were",
+        tag="Users",
+        keyed=True,
+        conditional=True,
+        data=Message,
+        reasons=(Reason.USER_NOT_FOUND, Reason.LAST_ADMIN),
+    ),
+)
+
+
 def user_endpoints(lengths: Lengths) -> tuple[Endpoint, ...]:
     """Return the routes about users, with the password lengths of this deployment."""
     return (
+        *CHANGES,
         Endpoint(
             method="POST",
             path="/api/users",
@@ -135,30 +165,5 @@ def user_endpoints(lengths: Lengths) -> tuple[Endpoint, ...]:
             status=201,
             data=User,
             reasons=(Reason.EMAIL_ALREADY_EXISTS,),
-        ),
-        Endpoint(
-            method="PUT",
-            path="/api/users/{id}",
-            handler=update_user,
-            who=STAFF,
-            summary="Change a user",
-            tag="Users",
-            body=PERSON,
-            keyed=True,
-            conditional=True,
-            data=User,
-            reasons=(Reason.USER_NOT_FOUND, Reason.EMAIL_ALREADY_EXISTS, Reason.LAST_ADMIN),
-        ),
-        Endpoint(
-            method="DELETE",
-            path="/api/users/{id}",
-            handler=delete_user,
-            who=ADMIN,
-            summary="Delete a user and erase who they were",
-            tag="Users",
-            keyed=True,
-            conditional=True,
-            data=Message,
-            reasons=(Reason.USER_NOT_FOUND, Reason.LAST_ADMIN),
         ),
     )
