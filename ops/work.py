@@ -23,6 +23,9 @@ from workers.broker import build_broker
 from workers.database import Pool, database_clock, open_pool
 from workers.due_holds import DueHolds
 from workers.due_payments import DuePayments
+from workers.erasure import ERASURES
+from workers.erasure_steps import ErasureSteps
+from workers.estates import ReadEstates
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import PAYMENTS
@@ -86,7 +89,7 @@ def work(
             connect=listening,
             broker=build_broker(redis_url),
             actors=actors_of(pool, books),
-            managers=(PAYMENTS,),
+            managers=(PAYMENTS, ERASURES),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -101,6 +104,7 @@ def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
         *PaymentSteps(books, {"book": BookRail()}).actors(),
+        *ErasureSteps(books, ReadEstates(pool)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
     )

@@ -107,7 +107,7 @@ REGISTERED = Told(show=show_user, status=201, location="/api/users/{id}")
 ERASED = Message(message="The user has been deleted.")
 
 
-ENDPOINTS = (
+CHANGES = (
     Endpoint(
         method="PUT",
         path="/api/users/{id}",
@@ -139,6 +139,7 @@ ENDPOINTS = (
 def user_endpoints(lengths: Lengths) -> tuple[Endpoint, ...]:
     """Return the routes about users, with the password lengths of this deployment."""
     return (
+        *CHANGES,
         Endpoint(
             method="POST",
             path="/api/users",
@@ -165,5 +166,4 @@ def user_endpoints(lengths: Lengths) -> tuple[Endpoint, ...]:
             data=User,
             reasons=(Reason.EMAIL_ALREADY_EXISTS,),
         ),
-        *ENDPOINTS,
     )
