@@ -8,7 +8,7 @@ SHORT = "thirty-one bytes of a secret..."
 PROD = {"LEDGERBANK_ENV": "prod"}
 
 
-@pytest.mark.parametrize("verb", ["serve", "worker", "project", "migrate"])
+@pytest.mark.parametrize("verb", ["serve", "worker"])
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
