@@ -29,6 +29,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `keyed`: honours `Idempotency-Key`; `conditional`: honours `If-Match`;
     `waits`: honours `Prefer: wait`.
     `data`: the type of `data` in the answer, or of the whole answer when not `enveloped`.
+    `tagged`: answers with an ETag of its own, whether or not what it shows has a version.
     `limited`: counts against the rate limit; `published`: is in the OpenAPI document.
     `reasons`: why it may refuse, beyond the common sets (http.md §2).
     """
@@ -55,6 +56,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     produces: str = "application/json"
     accepts: frozenset[str] = WELCOME
     shows_secret: bool = False
+    tagged: bool = False
     limited: bool = True
     published: bool = True
 
