@@ -29,6 +29,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `waits`: honours `Prefer: wait`, and answers 200 with the outcome when it comes in time.
     `data`: the type of `data` in the answer, or of the whole answer when not `enveloped`.
     `exports`: media types of its other formats, which are documents of their own.
+    `tagged`: answers with an ETag of its own, whether or not what it shows has a version.
     `limited`: counts against the rate limit; `published`: is in the OpenAPI document.
     `reasons`: why it may refuse, beyond the common sets (http.md §2).
     """
@@ -56,6 +57,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     exports: tuple[str, ...] = ()
     accepts: frozenset[str] = WELCOME
     shows_secret: bool = False
+    tagged: bool = False
     limited: bool = True
     published: bool = True
 

@@ -89,7 +89,7 @@ def page() -> Kind:
     def read(value: Any, _: Document) -> int:
         return max(1, int(value)) if WHOLE.fullmatch(value) else 1
 
-    return Kind(read=read, schema={"type": "integer", "minimum": 1, "default": 1}, forgiving=True)
+    return Kind(read=read, schema=forgiving("From 1 on; anything else is 1.", 1), forgiving=True)
 
 
 def page_size(usual: int = 20, highest: int = 100) -> Kind:
@@ -99,5 +99,10 @@ def page_size(usual: int = 20, highest: int = 100) -> Kind:
         rows = int(value) if WHOLE.fullmatch(value) else 0
         return min(rows, highest) if rows else usual
 
-    schema = {"type": "integer", "minimum": 1, "maximum": highest, "default": usual}
-    return Kind(read=read, schema=schema, forgiving=True)
+    described = f"1 to {highest}; more is {highest}, anything else {usual}."
+    return Kind(read=read, schema=forgiving(described, usual), forgiving=True)
+
+
+def forgiving(description: str, usual: int) -> dict[str, Any]:
+    """Describe a number in whose place anything is accepted."""
+    return {"type": ["integer", "string"], "description": description, "default": usual}

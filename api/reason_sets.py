@@ -4,6 +4,7 @@ from api.endpoint import Endpoint
 from ledger.errors import Reason
 
 GENERAL = (
+    Reason.INVALID_REQUEST,
     Reason.UNSUPPORTED_API_VERSION,
     Reason.RESOURCE_NOT_FOUND,
     Reason.METHOD_NOT_ALLOWED,
@@ -34,7 +35,8 @@ BODY = (
     Reason.REQUEST_BODY_TOO_LARGE,
     Reason.UNSUPPORTED_MEDIA_TYPE,
 )
-QUERY = (Reason.UNKNOWN_PARAMETER, Reason.INVALID_POSITION, Reason.PROJECTION_LAGGING)
+QUERY = (Reason.UNKNOWN_PARAMETER, Reason.INVALID_FIELD_VALUE)
+READ = (Reason.INVALID_POSITION, Reason.PROJECTION_LAGGING)
 LIST = (
     Reason.MISSING_FIELDS,
     Reason.INVALID_CURSOR,
@@ -63,6 +65,7 @@ def reasons_of(endpoint: Endpoint) -> list[Reason]:
     found.update(ROLE if endpoint.who.people_only else ())
     found.update(BODY if commands else ())
     found.update(QUERY if endpoint.query is not None else ())
+    found.update(READ if endpoint.reads else ())
     found.update(LIST if endpoint.listed else ())
     found.update(KEYED if endpoint.keyed else ())
     found.update(CONDITIONAL if endpoint.conditional else ())

@@ -70,11 +70,18 @@ def test_a_command_is_described_in_full(openapi: dict[str, Any]) -> None:
     assert put["security"] == [{"bearer": []}]
     assert put["x-open-to"] == ["admin"]
     names = [each.get("name") or each["$ref"].split("/")[-1] for each in put["parameters"]]
-    assert names == ["id", "X-Correlation-ID", "X-API-Version", "Idempotency-Key", "If-Match"]
-    schema = put["requestBody"]["content"]["application/json"]["schema"]
+    assert names == [
+        "id", "version", "X-Correlation-ID", "X-Request-ID", "traceparent", "X-API-Version",
+        "Idempotency-Key", "If-Match",
+    ]  # fmt: skip
+    contents = put["requestBody"]["content"]
+    assert contents["application/json"] == contents["application/vnd.api+json"]
+    reference = contents["application/json"]["schema"]["$ref"]
+    schema = openapi["components"]["schemas"][reference.rpartition("/")[2]]
+    assert schema["minProperties"] == 1
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == {"description", "limit"}
-    reasons = reasons_of(put)
+    reasons = reasons_of(openapi, put)
     assert {
         "version_conflict",
         "invalid_idempotency_key",
@@ -87,14 +94,21 @@ def test_a_command_is_described_in_full(openapi: dict[str, Any]) -> None:
     assert "projection_lagging" not in reasons
 
 
-def reasons_of(operation: dict[str, Any]) -> set[str]:
+def response_of(document: dict[str, Any], operation: dict[str, Any], status: str) -> dict[str, Any]:
+    """Return the description of one answer, following where it refers to."""
+    response: dict[str, Any] = operation["responses"][status]
+    reference = response.get("$ref", "").rpartition("/")[2]
+    return dict(document["components"]["responses"][reference]) if reference else response
+
+
+def reasons_of(openapi: dict[str, Any], operation: dict[str, Any]) -> set[str]:
     return {
         reason
-        for status, response in operation["responses"].items()
+        for status in operation["responses"]
         if int(status) >= 400
-        for reason in response["content"]["application/problem+json"]["schema"]["allOf"][1][
-            "properties"
-        ]["reason"]["enum"]
+        for reason in response_of(openapi, operation, status)["content"][
+            "application/problem+json"
+        ]["schema"]["allOf"][1]["properties"]["reason"]["enum"]
     }
 
 
@@ -111,7 +125,8 @@ def test_answers_fit_their_description(served: Served, openapi: dict[str, Any]) 
     ]
     for method, path, target in checks:
         answer = served.request(method.upper(), target)
-        response = openapi["paths"][path][method]["responses"][str(answer.status_code)]
+        operation = openapi["paths"][path][method]
+        response = response_of(openapi, operation, str(answer.status_code))
         (content,) = response["content"].values()
         schema = {**content["schema"], "components": openapi["components"]}
         jsonschema_rs.validator_for(schema).validate(answer.json())

@@ -7,6 +7,7 @@ import pytest
 
 from api.openapi import document
 from tests.api.queries.town import ENDPOINTS, Desk
+from tests.api.test_openapi import response_of
 
 DOCUMENT = document(ENDPOINTS, "1")
 
@@ -77,5 +78,7 @@ def test_parameters_are_described_by_what_they_accept() -> None:
     ],
 )
 def test_reasons_for_refusing_parameters_are_described(path: str, reasons: list[str]) -> None:
-    refused = described(path)["responses"]["400"]["content"]["application/problem+json"]["schema"]
+    refused = response_of(DOCUMENT, described(path), "400")["content"]["application/problem+json"][
+        "schema"
+    ]
     assert set(reasons) <= set(refused["allOf"][1]["properties"]["reason"]["enum"])
