@@ -41,6 +41,8 @@ BEGIN
 END
 $position_at$;
 
+COMMENT ON FUNCTION log.position_at IS 'the last position recorded at or before a moment';
+
 -- The few events that count earlier than they were recorded.
 CREATE INDEX events_backdated ON log.events (stream_id, position)
     WHERE effective_at <> recorded_at;

@@ -1,27 +1,6 @@
 -- Quotes, periods, postings that count earlier than they were booked, and the trial balance of any
 -- moment: its sums are kept at every thousandth position, so that none is ever far away.
 
-CREATE FUNCTION log.position_at(moment text) RETURNS bigint LANGUAGE plpgsql STABLE AS $position$
-DECLARE
-    lowest bigint := 0;
-    highest bigint := (SELECT position FROM log.head);
-    middle bigint;
-BEGIN
-    -- Positions have no holes and times never decrease, so halving finds the last event in time.
-    WHILE lowest < highest LOOP
-        middle := (lowest + highest + 1) / 2;
-        IF (SELECT recorded_at FROM log.events WHERE position = middle) <= moment COLLATE "C" THEN
-            lowest := middle;
-        ELSE
-            highest := middle - 1;
-        END IF;
-    END LOOP;
-    RETURN lowest;
-END
-$position$;
-
-COMMENT ON FUNCTION log.position_at IS 'the last position recorded at or before a moment';
-
 SET LOCAL ROLE ledgerbank_read;
 
 INSERT INTO read.checkpoints (projection) VALUES ('quotes'), ('periods'), ('restatements');
