@@ -6,12 +6,10 @@ Check digits of account and routing numbers are judged where advanced validation
 from collections.abc import Callable
 from typing import Any
 
-from stdnum import iban
-from stdnum.us import rtn
-
 from api.fields import Document, Field, FieldTable, Kind
 from api.kinds import enum, pattern, text, url
 from ledger.errors import Reason, Refused
+from ledger.policies.bank_numbers import is_checked_iban, is_checked_routing_number
 
 NAME_LENGTH_MIN, NAME_LENGTH_MAX = 2, 100
 PUNCTUATION = frozenset(" -&.,()")
@@ -75,7 +73,8 @@ def branch_fields(*, check_digits: bool) -> FieldTable:
     account = pattern("[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}", expected="an IBAN")
     routing = pattern("[0-9]{9}", expected="nine digits")
     if check_digits:
-        account, routing = checked(account, iban.is_valid), checked(routing, rtn.is_valid)
+        account = checked(account, is_checked_iban)
+        routing = checked(routing, is_checked_routing_number)
     swift = pattern("[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?", expected="a BIC")
     return FieldTable(
         (

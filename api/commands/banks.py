@@ -73,35 +73,40 @@ def show_branch(bank_id: str, loaded: Loaded) -> Branch:
 REGISTERED = Told(show=show_bank, status=201, location="/api/banks/{id}")
 
 
+CHANGING = (
+    Endpoint(
+        method="POST",
+        path="/api/banks",
+        handler=register,
+        who=ADMIN,
+        summary="List a bank",
+        tag="Banks",
+        body=NEW,
+        keyed=True,
+        status=201,
+        data=Bank,
+        reasons=(Reason.BANK_ALREADY_EXISTS,),
+    ),
+    Endpoint(
+        method="PUT",
+        path="/api/banks/{id}",
+        handler=update,
+        who=ADMIN,
+        summary="Change a bank",
+        tag="Banks",
+        body=CHANGES,
+        keyed=True,
+        conditional=True,
+        data=Bank,
+        reasons=(Reason.BANK_NOT_FOUND, Reason.BANK_ALREADY_EXISTS),
+    ),
+)
+
+
 def bank_endpoints(*, check_digits: bool) -> tuple[Endpoint, ...]:
     """Return the routes that change the catalogue; `check_digits` judges numbers of branches."""
     return (
-        Endpoint(
-            method="POST",
-            path="/api/banks",
-            handler=register,
-            who=ADMIN,
-            summary="List a bank",
-            tag="Banks",
-            body=NEW,
-            keyed=True,
-            status=201,
-            data=Bank,
-            reasons=(Reason.BANK_ALREADY_EXISTS,),
-        ),
-        Endpoint(
-            method="PUT",
-            path="/api/banks/{id}",
-            handler=update,
-            who=ADMIN,
-            summary="Change a bank",
-            tag="Banks",
-            body=CHANGES,
-            keyed=True,
-            conditional=True,
-            data=Bank,
-            reasons=(Reason.BANK_NOT_FOUND, Reason.BANK_ALREADY_EXISTS),
-        ),
+        *CHANGING,
         Endpoint(
             method="POST",
             path="/api/banks/{id}/branches",

@@ -123,6 +123,7 @@ def test_a_branch_joins_its_bank(house: House, admin: Caller) -> None:
     ("field", "right", "wrong"),
     [
         ("iban", "GB29NWBK60161331926819", "GB28NWBK60161331926819"),
+        ("iban", "DE89370400440532013000", "DE89370400440532013001"),
         ("routing_number", "111000025", "222000111"),
     ],
 )
