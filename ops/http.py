@@ -46,8 +46,8 @@ from api.queries import account_history, exports, statements
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
-from api.queries import events as event_queries
 from api.queries import banks as bank_queries
+from api.queries import events as event_queries
 from api.queries import holds as hold_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
