@@ -79,7 +79,7 @@ def fill(database: psycopg.Connection, listing: Listing, rows: int) -> None:
 
 
 async def page_of(pool: Pool, listing: Listing, asked: dict[str, str]) -> Page:
-    return await fetch_page(pool, listing, parse(listing, asked, CURSORS), None)
+    return await fetch_page(pool, listing, parse(listing, asked, CURSORS), None, {"now": ""})
 
 
 def ids_of(page: Page) -> list[str]:
