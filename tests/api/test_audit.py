@@ -11,6 +11,7 @@ from api.call import Call
 from api.reply import Reply
 from ledger.commands.user import DeleteUser
 from ledger.errors import Reason, Refused
+from ledger.identity import new_id
 from ops.embedded.postgres import Place
 from projections.audit_log import PROJECTOR
 from projections.rebuild import verify
