@@ -8,7 +8,7 @@ from ledger.identity import derived_id
 from ledger.times import utc_text
 from tests.journeys.people import Person, Town, payment_body
 from tests.journeys.system import System, eventually
-from tests.journeys.test_payments import ended, head, process
+from tests.journeys.test_payments import ended, process
 from tests.journeys.wire import problem_of, reason_of
 
 EVERYTHING = ("scheduler", "worker-1", "worker-2", "projections", "api-1", "api-2")
