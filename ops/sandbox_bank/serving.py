@@ -35,6 +35,7 @@ async def serve(
     for task in (time, *talks, *desk.sending):
         task.cancel()
     await asyncio.gather(time, *talks, *desk.sending, return_exceptions=True)
+    await asyncio.sleep(0)  # Lets closed connections leave the loop before it ends.
 
 
 @contextlib.contextmanager

@@ -32,10 +32,12 @@ class Talk:
 
     async def run(self) -> None:
         """Answer requests until either side has enough."""
-        with contextlib.suppress(OSError, h11.RemoteProtocolError, asyncio.IncompleteReadError):
-            while await self.exchange():
-                self.protocol.start_next_cycle()
-        self.writer.close()
+        try:
+            with contextlib.suppress(OSError, h11.RemoteProtocolError):
+                while await self.exchange():
+                    self.protocol.start_next_cycle()
+        finally:
+            self.writer.close()
 
     async def exchange(self) -> bool:
         """Answer one request; return whether there may be another."""
