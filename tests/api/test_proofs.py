@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-import pymerkle  # type: ignore[import-untyped]  # it comes without types
+import pymerkle
 import pytest
 
 from api.queries import proofs

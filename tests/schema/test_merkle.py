@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-import pymerkle  # type: ignore[import-untyped]  # it comes without types
+import pymerkle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
