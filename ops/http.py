@@ -52,6 +52,7 @@ from api.queries import holds as hold_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
+from api.queries import proofs as proof_queries
 from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
@@ -116,6 +117,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *bank_queries.ENDPOINTS,
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
+        *proof_queries.ENDPOINTS,
         *event_queries.ENDPOINTS,
     )
 
