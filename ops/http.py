@@ -32,6 +32,7 @@ from api.commands import (
     sessions,
     transfers,
 )
+from api.commands.banks import bank_endpoints
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -47,10 +48,13 @@ from api.queries import account_history, exports, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
+from api.queries import banks as bank_queries
+from api.queries import events as event_queries
 from api.queries import holds as hold_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
+from api.queries import proofs as proof_queries
 from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
@@ -99,6 +103,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *postings.ENDPOINTS,
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
+        *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
@@ -113,9 +118,12 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
+        *bank_queries.ENDPOINTS,
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
+        *proof_queries.ENDPOINTS,
+        *event_queries.ENDPOINTS,
     )
 
 

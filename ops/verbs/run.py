@@ -15,6 +15,7 @@ from ops.databases import ready_database
 from ops.http import open_app, wire_of
 from ops.output import Output
 from ops.readmodels import runner
+from ops.sealing import sealed_at_stop
 from ops.server import Server, allow_connections, server_config
 from ops.settings import Settings, SettingsRefused
 from ops.supervisor import Child, program, supervised
@@ -38,7 +39,7 @@ def serve(
         keep_running("api", processes, own("serve", "--shared-port", *flags(host, port)))
         return
     on_signal(sys.exit)
-    with ready_database(settings) as dsn:
+    with ready_database(settings) as dsn, sealed_at_stop(settings, dsn):
         uvloop.run(serve_until_told(settings, dsn, shared_port=shared_port))
 
 
@@ -94,7 +95,7 @@ def worker(output: Output, queues: str | None, processes: int) -> None:
     stop = Event()
     on_signal(stop.set)
     named = () if queues is None else tuple(name.strip() for name in queues.split(","))
-    with ready_database(settings) as dsn:
+    with ready_database(settings) as dsn, sealed_at_stop(settings, dsn):
         work(settings, dsn, settings.core.redis_url, named, stop)
 
 
@@ -107,7 +108,7 @@ def scheduler(output: Output) -> None:
     stop = Event()
     on_signal(stop.set)
     with ready_database(settings) as dsn:
-        schedule(dsn, stop)
+        schedule(settings, dsn, stop)
 
 
 def begin(settings: Settings) -> None:

@@ -52,6 +52,7 @@ SAID = {
     "users delete": ("erase", "no way back", "--id", "--email"),
     "openapi": ("OpenAPI", "--out"),
     "problems": ("reasons", "--format"),
+    "sandbox-bank": ("outside bank", "--host", "--port", "--data", "--random"),
     "tour": ("over HTTP", "--url", "demo data"),
 }
 
