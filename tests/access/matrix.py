@@ -301,6 +301,13 @@ WHOLE_BANK = (
     by_role("events", "GET /api/events/{position}", INSPECTOR),
     row("streams", "GET /api/streams/{id}", INSPECTOR, 404, target="unknown"),
     row("audit log", "GET /api/audit/log", INSPECTOR),
+    row(
+        "stream",
+        "GET /api/stream",
+        "- all all all all ledger:read",
+        400,
+        query="?last_event_id=nonsense",
+    ),
     row("checkpoints", "GET /api/audit/checkpoints", INSPECTOR),
     by_role("proofs", "GET /api/audit/proofs/{position}", INSPECTOR),
     row("proofs", "GET /api/audit/consistency", INSPECTOR, 400),
