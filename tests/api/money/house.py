@@ -67,9 +67,9 @@ class House:
             CreateServiceAccount(
                 service_id=ROBOT,
                 name="Robot",
-                scopes=tuple(sorted(SCOPES)),
+                scopes=tuple(SCOPES),
                 key_prefix="lbk_robot",
-                key_hash=b"\0" * 32,
+                key_hash=bytes(32),
                 data_key_id=new_id(),
             )
         )
@@ -182,13 +182,8 @@ async def authenticate(headers: Headers, *, fresh: bool = True) -> Principal:
     assert isinstance(fresh, bool)
     role, _, told = bearer_token(headers).partition(":")
     if role == "service":
-        return Principal(
-            kind="service",
-            id=ROBOT,
-            role="service",
-            session_version=1,
-            scopes=frozenset({told}),
-        )
+        scopes = frozenset({told})
+        return Principal(kind="service", id=ROBOT, role="service", session_version=1, scopes=scopes)
     return Principal(kind="user", id=told, role=role)
 
 
