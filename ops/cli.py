@@ -35,6 +35,7 @@ VERBS = {
     "users": "ops.verbs.people:users",
     "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
+    "sandbox-bank": "ops.verbs.sandbox_bank:sandbox_bank",
 }
 
 
