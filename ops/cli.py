@@ -32,6 +32,7 @@ VERBS = {
     "projections": "ops.verbs.projections:projections",
     "ledger": "ops.verbs.books:ledger",
     "audit": "ops.verbs.audit:audit",
+    "receipt": "ops.verbs.receipts:receipt",
     "users": "ops.verbs.people:users",
     "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
