@@ -120,6 +120,9 @@ def operation(
 ) -> Document:
     """Describe one endpoint."""
     refused = problems(endpoint)
+    if endpoint.unwell is not None:
+        shown = success(endpoint, endpoint.unwell, shapes, components)["content"]
+        refused[str(endpoint.unwell)]["content"] |= shown
     described: Document = {
         "operationId": operation_id(endpoint),
         "summary": endpoint.summary,
