@@ -183,7 +183,7 @@ def successes(
     endpoint: Endpoint, shapes: Mapping[str, Document], components: Mapping[str, Document]
 ) -> Document:
     """Describe every answer of a success, by status."""
-    statuses = {endpoint.status} | ({ENDED_IN_TIME} if endpoint.waits else set())
+    statuses = {endpoint.status, *endpoint.also, *((ENDED_IN_TIME,) if endpoint.waits else ())}
     found = {str(each): success(endpoint, each, shapes, components) for each in sorted(statuses)}
     if revalidates(endpoint):
         described = "The client has this version already"

@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import chdir, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from schemathesis.cli import schemathesis as program
@@ -18,6 +20,7 @@ from ops.fuzzing.places import Places
 SEED_SECONDS = 120.0
 EXAMPLES, EXAMPLES_QUICK = 100, 1
 LONG = ("examples", "coverage", "fuzzing", "stateful")
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 REPLACED = "positive_data_acceptance"
 ALWAYS = (
     "--checks=all",
@@ -67,11 +70,18 @@ def fuzz(
 
 def campaign(url: str, options: Sequence[str]) -> int:
     """Fuzz what is served at `url`; return the exit code."""
-    with closing(Crowd(url, ADMIN.email, ADMIN.password)) as crowd:
+    with (
+        closing(Crowd(url, ADMIN.email, ADMIN.password)) as crowd,
+        TemporaryDirectory() as folder,
+        chdir(folder),
+    ):
         prepare(crowd, Places(crowd.settle(), crowd.hidden))
         location = f"{url}/api/docs/openapi.json"
         try:
-            program(["run", location, *ALWAYS, *options], standalone_mode=True)
+            program(
+                [f"--config-file={CONFIGURATION}", "run", location, *ALWAYS, *options],
+                standalone_mode=True,
+            )
         except SystemExit as ended:
             return ended.code if isinstance(ended.code, int) else 1
     raise AssertionError("the program ends by telling its exit code")

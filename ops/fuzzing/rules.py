@@ -18,6 +18,7 @@ BEYOND = {
     "invalid_idempotency_key": "quotes come in pairs",
     "invalid_password_format": "two passwords have to be the same, and as long as a setting says",
     "invalid_position": "a position above the head, or of another store",
+    "invalid_schedule": "a time may be over, or too far away",
     "invalid_sort_field": "at most four fields, separated by commas",
     "missing_fields": "what is blank once trimmed is missing, and one field may ask for another",
     "unknown_parameter": "two parameters exclude each other",

@@ -37,6 +37,7 @@ def fuzzed(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_no_answer_is_outside_the_document(house: House) -> None:
     document = house.clients[0].get("/api/docs/openapi.json").json()
     routes = sum(len(methods) for methods in document["paths"].values())
+    routes -= len(["the document itself, which is asked for to begin with"])
     told = fuzzed(house, "--quick")
     assert told.returncode == 0, told.stdout + told.stderr
-    assert f"Tested: {routes}" in told.stdout
+    assert f"Tested: {routes}" in told.stdout, told.stdout
