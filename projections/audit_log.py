@@ -45,7 +45,6 @@ AUDIT_ENTRY = Table(
     AuditEntry,
     kept=False,
     owner="sealed_for",
-    owner_type="text",
     names=("ip", "user_agent", "sealed_for"),
 )
 
@@ -97,7 +96,7 @@ def spelled(address: str) -> str:
 PROJECTOR = Projector(
     "audit_log",
     (AUDIT_ENTRY,),
-    {kind: On(told) for kind in AuditEvent.__args__} | {UserDeleted: erasing(AUDIT_ENTRY)},
+    {UserDeleted: erasing(AUDIT_ENTRY), **{kind: On(told) for kind in AuditEvent.__args__}},
 )
 
 

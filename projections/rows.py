@@ -30,7 +30,6 @@ class Table(msgspec.Struct, Generic[R], frozen=True, eq=False):
     key_type: str = "uuid"
     kept: bool = True
     owner: str = "user_id"
-    owner_type: str = "uuid"
     names: tuple[str, ...] = ()
     texted: bool = False
 
@@ -222,7 +221,6 @@ def statements(table: Table[Any], suffix: str) -> Statements:
         "columns": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         "values": sql.SQL(", ").join(sql.Identifier("excluded", name) for name in table.columns),
         "owner": sql.Identifier(table.owner),
-        "owner_type": sql.Identifier(table.owner_type),
         "nulls": sql.SQL(", ").join(
             sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in table.names
         ),
@@ -257,7 +255,7 @@ ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW({values})
 """
 DELETE = "DELETE FROM {table} WHERE {key} = ANY(%b::{key_type}[])"
 COPY = "COPY {table} ({columns}) FROM STDIN"
-ERASE_NAMES = "UPDATE {table} SET {nulls} WHERE {owner} = ANY(%b::{owner_type}[])"
+ERASE_NAMES = "UPDATE {table} SET {nulls} WHERE {owner} = ANY(%b::uuid[])"
 ERASE_TEXTS = """
 UPDATE {table} SET description = {erased}, description_key = NULL,
     reference = CASE WHEN reference_key = description_key THEN {erased} ELSE reference END,
