@@ -32,6 +32,7 @@ VERBS = {
     "projections": "ops.verbs.projections:projections",
     "ledger": "ops.verbs.books:ledger",
     "users": "ops.verbs.people:users",
+    "jobs": "ops.verbs.jobs:jobs",
     "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
 }

@@ -1,5 +1,6 @@
 """Settings → the HTTP application: every route, and the things that routes are made of."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import time
@@ -23,6 +24,7 @@ from api.commands import (
     auth,
     bulk,
     holds,
+    jobs,
     payments,
     periods,
     postings,
@@ -46,6 +48,7 @@ from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
 from api.queries import holds as hold_queries
+from api.queries import jobs as job_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
@@ -95,6 +98,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *postings.ENDPOINTS,
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
+        *jobs.ENDPOINTS,
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
@@ -106,6 +110,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *hold_queries.ENDPOINTS,
+        *job_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
@@ -193,6 +198,7 @@ def uses_of(
             digest=books.vault.digest,
             keks=books.vault.keks,
         ),
+        jobs.Counter: jobs.Counter(asyncio.Lock()),
         PaymentDefaults: PaymentDefaults(settings.money.payment_auto_process),
         Freshness: Freshness(
             head=checkpoints.head,

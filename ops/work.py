@@ -21,6 +21,7 @@ from workers.attempts import Actor
 from workers.books import LedgerBooks
 from workers.broker import build_broker
 from workers.database import Pool, database_clock, open_pool
+from workers.desk import DESK
 from workers.due_holds import DueHolds
 from workers.due_payments import DuePayments
 from workers.erasure import ERASURES
@@ -89,7 +90,7 @@ def work(
             connect=listening,
             broker=build_broker(redis_url),
             actors=actors_of(pool, books),
-            managers=(PAYMENTS, ERASURES),
+            managers=(PAYMENTS, ERASURES, DESK),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
