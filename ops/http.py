@@ -55,6 +55,7 @@ from api.queries import postings as posting_queries
 from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
+from api.queries import trace as trace_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.queries import users as user_queries
@@ -111,6 +112,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *transfer_queries.ENDPOINTS,
         *hold_queries.ENDPOINTS,
         *job_queries.ENDPOINTS,
+        *trace_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,

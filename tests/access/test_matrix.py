@@ -67,7 +67,12 @@ def machine_cells(town: Town, cell: str) -> Iterator[tuple[str, Caller, str, Cal
 def asked(town: Town, row: Row, caller: Caller, owner: Caller) -> tuple[int, str]:
     """Ask what the row is about; return status and reason."""
     names = {"target": town.target(row.target, owner), "sink": town.sink}
-    path = row.path.replace("{position}", "{target}").replace("{id}", "{target}") + row.query
+    path = (
+        row.path.replace("{position}", "{target}")
+        .replace("{id}", "{target}")
+        .replace("{correlation_id}", "{target}")
+        + row.query
+    )
     answer = town.house.ask(
         caller,
         row.method,

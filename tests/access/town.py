@@ -143,7 +143,7 @@ class Town:
 
     def job(self, owner: Caller) -> str:
         """Have somebody's deletion prepared; nobody works on jobs here."""
-        return self.house.rows(JOB.format(owner.id))[0][0]
+        return str(self.house.rows(JOB.format(owner.id))[0][0])
 
     def quote(self, owner: Caller) -> str:
         asked = {

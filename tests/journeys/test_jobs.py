@@ -38,6 +38,35 @@ def test_a_job_is_listed_shown_and_open_to_the_owner_of_its_payment(
     assert reason_of(late) == "job_not_cancellable"
 
 
+def test_the_story_of_a_request_is_told_to_its_end(
+    system: System, town: Town, customer: Person
+) -> None:
+    payment, correlation_id = customer.payment(town.account(customer))["id"], f"story-{new_id()}"
+    start = f"/api/payments/{payment}/process"
+    asked = customer.ask("POST", start, x_correlation_id=correlation_id, prefer="wait=30")
+    assert asked.status_code == 200
+    path = f"/api/trace/{correlation_id}"
+    eventually(lambda: town.support.get(path)["settled"], "the story is settled")
+    told = town.support.get(path, server=1)
+    steps = [[event["type"] for event in step["events"]] for step in told["commands"]]
+    assert [step[-1] for step in steps] == [
+        "PaymentProcessingStarted",
+        "PaymentSubmitted",
+        "PaymentCompleted",
+    ]
+    [job] = told["jobs"]
+    started_event = told["commands"][0]["events"][-1]
+    assert (job["causation_id"], job["subject_id"]) == (started_event["id"], payment)
+    assert [(each["attempt"], each["outcome"]) for each in job["attempts"]] == [(1, "completed")]
+    assert {step["causation_id"] for step in told["commands"][1:]} == {started_event["id"]}
+    assert (told["whole"], told["dead_letters"]) == (True, [])
+    printed = system.ledgerbank("events", "trace", correlation_id)
+    assert printed.code == 0, printed
+    assert "attempt 1" in printed.output
+    nothing = town.support.ask("GET", f"/api/trace/{new_id()}")
+    assert reason_of(nothing) == "event_not_found"
+
+
 def test_a_job_nobody_works_on_can_be_called_off(
     system: System, town: Town, customer: Person
 ) -> None:
@@ -59,7 +88,7 @@ def test_a_job_nobody_works_on_can_be_called_off(
     assert (told["status"], told["failure_reason"]) == ("FAILED", "processing_cancelled")
     found = customer.get(f"/api/accounts/{account}")
     assert (found["balance"], found["held"]) == ("1000.00", "0.00")
-    entries = town.auditor.get(f"/api/audit/log?subject_id={job_id}")
+    entries = town.auditor.get(f"/api/audit/log?action=AdminActionPerformed&subject_id={job_id}")
     assert [(each["details"]["command"], each["outcome"]) for each in entries] == [
         ("CancelJob", "failure"),
         ("CancelJob", "success"),
