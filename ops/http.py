@@ -34,6 +34,7 @@ from api.commands import (
     sessions,
     transfers,
 )
+from api.commands.banks import bank_endpoints
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -47,6 +48,8 @@ from api.queries import account_history, exports, statements
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
+from api.queries import banks as bank_queries
+from api.queries import events as event_queries
 from api.queries import holds as hold_queries
 from api.queries import jobs as job_queries
 from api.queries import ledger as ledger_queries
@@ -100,6 +103,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
         *jobs.ENDPOINTS,
+        *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
@@ -116,8 +120,10 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
+        *bank_queries.ENDPOINTS,
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
+        *event_queries.ENDPOINTS,
     )
 
 

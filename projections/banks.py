@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ledger.errors import Reason
-from ledger.events.bank import BankRegistered, BranchAdded
+from ledger.events.bank import BankRegistered, BankUpdated, BranchAdded
 from projections.filters import country, enum, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -69,6 +69,13 @@ def registered(fold: Fold, logged: Logged[BankRegistered]) -> None:
     fold.rows.of(BANK).put(bank)
 
 
+def updated(fold: Fold, logged: Logged[BankUpdated]) -> None:
+    banks, at = fold.rows.of(BANK), logged.recorded_at
+    changed = logged.event.changes
+    bank = banks.get(logged.subject)
+    banks.put(replace(bank, version=logged.version, updated_at=at, **changed))
+
+
 def branch_added(fold: Fold, logged: Logged[BranchAdded]) -> None:
     event, at = logged.event, logged.recorded_at
     branch = Branch(
@@ -87,15 +94,19 @@ def branch_added(fold: Fold, logged: Logged[BranchAdded]) -> None:
     banks.put(replace(banks.get(logged.subject), version=logged.version, updated_at=at))
 
 
-def bank_of(logged: Logged[BranchAdded]) -> Iterable[Key]:
-    """Name the bank that got a branch."""
+def bank_of(logged: Logged[BankUpdated] | Logged[BranchAdded]) -> Iterable[Key]:
+    """Name the bank that changed or got a branch."""
     return ((BANK, logged.subject),)
 
 
 PROJECTOR = Projector(
     "banks",
     (BANK, BRANCH),
-    {BankRegistered: On(registered), BranchAdded: On(branch_added, bank_of)},
+    {
+        BankRegistered: On(registered),
+        BankUpdated: On(updated, bank_of),
+        BranchAdded: On(branch_added, bank_of),
+    },
 )
 
 

@@ -14,7 +14,7 @@ from ledger.commands.account import (
     UnfreezeAccount,
 )
 from ledger.commands.audit import RecordSecurityEvent
-from ledger.commands.bank import AddBranch, RegisterBank
+from ledger.commands.bank import AddBranch, RegisterBank, UpdateBank
 from ledger.commands.hold import (
     CaptureClientHold,
     ExpireHolds,
@@ -56,7 +56,7 @@ from ledger.commands.user import (
 )
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
-from ledger.decisions.banks import add_branch, register_bank
+from ledger.decisions.banks import add_branch, register_bank, update_bank
 from ledger.decisions.bulk import make_transfers
 from ledger.decisions.captures import capture_client_hold
 from ledger.decisions.holds import expire_holds, place_client_hold, release_client_hold
@@ -138,6 +138,7 @@ DECISIONS: dict[type, Decision] = {
     ReleaseClientHold: release_client_hold,
     ExpireHolds: expire_holds,
     RegisterBank: register_bank,
+    UpdateBank: update_bank,
     AddBranch: add_branch,
     CancelJob: cancel_job,
     RetryDeadLetter: retry_dead_letter,

@@ -22,9 +22,3 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON work.attempts TO ledgerbank_app;
 CREATE INDEX jobs_correlation ON work.jobs (correlation_id);
 CREATE INDEX dead_letters_correlation ON work.dead_letters (correlation_id);
 CREATE INDEX dead_letters_open ON work.dead_letters (queue) WHERE status = 'OPEN';
-
--- The events of one story. A bloom filter per range of pages is written when the range is full and
--- never again, so that appending does not pay for it.
-CREATE INDEX events_correlation ON log.events
-    USING brin (correlation_id text_bloom_ops (n_distinct_per_range = 500))
-    WITH (autosummarize = on);

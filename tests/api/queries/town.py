@@ -20,6 +20,7 @@ from api.consistency import Freshness
 from api.queries import (
     account_history,
     accounts,
+    events,
     exports,
     holds,
     ledger,
@@ -58,6 +59,7 @@ ENDPOINTS = (
     *holds.ENDPOINTS,
     *ledger.ENDPOINTS,
     *exports.ENDPOINTS,
+    *events.ENDPOINTS,
 )
 
 
