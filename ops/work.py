@@ -20,6 +20,7 @@ from workers import due_holds, due_payments
 from workers.attempts import Actor
 from workers.books import LedgerBooks
 from workers.broker import build_broker
+from workers.crashpoints import CrashPoint, harmless
 from workers.database import Pool, database_clock, open_pool
 from workers.desk import DESK
 from workers.due_holds import DueHolds
@@ -69,8 +70,14 @@ def ledger_thread(settings: Settings, dsn: str) -> Iterator[Ledger]:
         thread.join()
 
 
-def work(
-    settings: Settings, dsn: str, redis_url: str, queues: tuple[str, ...], stop: Event
+def work(  # noqa: PLR0913  # what a worker process is made of
+    settings: Settings,
+    dsn: str,
+    redis_url: str,
+    queues: tuple[str, ...],
+    stop: Event,
+    *,
+    crashpoint: CrashPoint = harmless,
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
     concurrency = {
@@ -96,6 +103,7 @@ def work(
             holder=process_name(),
             queues=concurrency,
             rules=rules_of(settings),
+            crashpoint=crashpoint,
             chores=(Obituaries(pool, ledger.handle_blocking).tell,),
         )
         run(parts, stop)

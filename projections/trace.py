@@ -65,9 +65,13 @@ async def events_of(
 ) -> tuple[TracedEvent, ...]:
     """Return the events of a story."""
     rows = await (await connection.execute(EVENTS, asked)).fetchall()
-    return tuple(
-        TracedEvent(*told, msgspec.json.decode(data, type=Told).metadata) for *told, data in rows
-    )
+    return tuple(traced(row) for row in rows)
+
+
+def traced(row: tuple[Any, ...]) -> TracedEvent:
+    """Return an event whose row ends with its envelope."""
+    told: list[Any] = [*row[:-1], msgspec.json.decode(row[-1], type=Told).metadata]
+    return TracedEvent(*told)
 
 
 class Told(msgspec.Struct, frozen=True):

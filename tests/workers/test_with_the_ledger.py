@@ -331,7 +331,8 @@ def test_cancelling_the_job_gives_the_hold_back(bank: Bank, room: Room) -> None:
     bank.start(payment_id)
     assert bank.money() == (10_000, 2_500)
     actors = {actor.name: actor for actor in bank.steps.actors()}
-    job = room.ask("process_payment", payment_id)
+    relayed(room)
+    job = room.job(job_id("process_payment", payment_id))
     bank.ask(cancelling(job))
     relayed(room)
     assert room.job(job.id).state is JobState.CANCELLED

@@ -101,7 +101,6 @@ def test_only_staff_steer_jobs(caller: Any) -> None:
 def test_a_dead_letter_is_retried_once() -> None:
     story = on_its_way().done(submission())
     assert kinds(story.when(retrying(), by=AS_SUE)) == [DeadLetterRetried]
-    story.done(retrying(), by=AS_SUE)
     story.when(retrying(), by=AS_ADA).then_refused(Reason.ALREADY_PROCESSED)
 
 
