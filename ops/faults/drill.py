@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -21,7 +23,6 @@ POLL_SECONDS = 0.2
 OPENING = 1_000_000_00
 ACCOUNTS = 8
 PASSWORD = "correct horse battery staple"  # noqa: S105  # of customers who live as long as a drill
-Say = Callable[[str], None]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,42 +90,48 @@ def drill(
     owner, bearer = staff.customer()
     accounts = staff.accounts(owner)
     workload = Workload(house.urls, bearer, accounts, seed=seed)
-    thread = threading.Thread(target=workload.run, name="clients")
-    thread.start()
-    try:
+    with loaded(house, workload):
         for trouble in troubles:
             house.wait(pause_seconds)
             befall(house, trouble)
         house.wait(pause_seconds)
+    house.until_ready()
+    opening = dict.fromkeys(accounts, OPENING)
+    balance = partial(balance_of, house.urls[-1], bearer)
+    after = Aftermath(workload.record, workload.story, house.dsn, opening, balance)
+    faults, seconds = healed(house, after)
+    record = workload.record
+    refused = len(record.of(Refusal))
+    return Report(
+        seed=seed,
+        troubles=len(troubles),
+        acknowledged=len(record.outcomes) - refused,
+        refused=refused,
+        asked=record.asked,
+        repeated=record.repeated,
+        healed_seconds=round(seconds, 1),
+        faults=tuple(faults),
+    )
+
+
+@contextmanager
+def loaded(house: House, workload: Workload) -> Iterator[None]:
+    """Keep a load on the house for the length of the block; afterwards every outcome is known."""
+    thread = threading.Thread(target=workload.run, name="clients")
+    thread.start()
+    try:
+        yield
     finally:
         workload.stopping.set()
         while thread.is_alive():
             house.wait(POLL_SECONDS)
-    house.until_ready()
 
-    def balance(account: str) -> str:
-        answer = httpx2.get(
-            f"{house.urls[-1]}/api/accounts/{account}/balance",
-            headers={"authorization": bearer},
-            timeout=30,
-        )
-        shown: str = answer.json().get("data", {}).get("balance", "0")
-        return shown
 
-    opening = dict.fromkeys(accounts, OPENING)
-    after = Aftermath(workload.record, workload.story, house.dsn, opening, balance)
-    faults, seconds = healed(house, after)
-    refused = len(workload.record.of(Refusal))
-    return Report(
-        seed=seed,
-        troubles=len(troubles),
-        acknowledged=len(workload.record.outcomes) - refused,
-        refused=refused,
-        asked=workload.record.asked,
-        repeated=workload.record.repeated,
-        healed_seconds=round(seconds, 1),
-        faults=tuple(faults),
-    )
+def balance_of(url: str, bearer: str, account: str) -> str:
+    """Return what a server says an account holds; nothing while it cannot say."""
+    path = f"{url}/api/accounts/{account}/balance"
+    answer = httpx2.get(path, headers={"authorization": bearer}, timeout=30)
+    return str(answer.json().get("data", {}).get("balance", "0"))
 
 
 def healed(house: House, after: Aftermath) -> tuple[list[str], float]:

@@ -226,6 +226,7 @@ def relayed(room: Room) -> None:
     while relay.turn(token):
         pass
     relay.release(token)
+    room.clock.pass_ms(1)
 
 
 def swept(bank: Bank, room: Room, name: str) -> None:
