@@ -31,10 +31,12 @@ VERBS = {
     "state": "ops.verbs.state:state",
     "projections": "ops.verbs.projections:projections",
     "ledger": "ops.verbs.books:ledger",
+    "audit": "ops.verbs.audit:audit",
     "users": "ops.verbs.people:users",
     "jobs": "ops.verbs.jobs:jobs",
     "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
+    "sandbox-bank": "ops.verbs.sandbox_bank:sandbox_bank",
 }
 
 
