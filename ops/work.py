@@ -82,11 +82,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     crashpoint: CrashPoint = harmless,
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
-    concurrency = {
-        name: threads
-        for name, threads in settings.jobs.queues.items()
-        if not queues or name in queues
-    }
+    concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
 
     def listening() -> Connection[Any]:
@@ -110,6 +106,12 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
+
+
+def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int]:
+    """Return how many jobs of each of `queues` (none named: all) are worked on at once."""
+    configured = settings.jobs.queues.items()
+    return {name: threads for name, threads in configured if not queues or name in queues}
 
 
 def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
