@@ -12,6 +12,7 @@ from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
 from ops.embedded.start import StartFailed
 from ops.eventlog import OTHER_KEYS
+from ops.proving.bundle import Unreadable
 from ops.settings import SettingsRefused
 from projections.log import Hole, Undecodable
 from projections.projector import Poisoned
@@ -31,7 +32,7 @@ def exit_code_of(failure: BaseException) -> int:
     match failure:
         case CheckFailed():
             return FAILED
-        case Differs() | Hole() | Undecodable() | Poisoned() | Altered():
+        case Differs() | Hole() | Undecodable() | Poisoned() | Altered() | Unreadable():
             return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")
