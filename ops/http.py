@@ -92,6 +92,11 @@ from schema.vault import KeyVault
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
     """Return every route of the product, commands first."""
+    return (*commands_of(settings), *queries_of())
+
+
+def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """Return the routes that ask for something to be done."""
     return (
         *auth.ENDPOINTS,
         *sessions.ENDPOINTS,
@@ -109,6 +114,12 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *holds.ENDPOINTS,
         *jobs.ENDPOINTS,
         *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
+    )
+
+
+def queries_of() -> tuple[Endpoint, ...]:
+    """Return the routes that ask what is."""
+    return (
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
