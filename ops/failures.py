@@ -13,6 +13,7 @@ from ledger.errors import Reason, Refused
 from ops.embedded.start import StartFailed
 from ops.eventlog import OTHER_KEYS
 from ops.settings import SettingsRefused
+from projections.identities import Unbalanced
 from projections.log import Hole, Undecodable
 from projections.projector import Poisoned
 from projections.rebuild import Differs
@@ -30,7 +31,7 @@ def exit_code_of(failure: BaseException) -> int:
     match failure:
         case CheckFailed():
             return FAILED
-        case Differs() | Hole() | Undecodable() | Poisoned():
+        case Differs() | Unbalanced() | Hole() | Undecodable() | Poisoned():
             return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")

@@ -52,6 +52,7 @@ from api.queries import holds as hold_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
+from api.queries import projections as projection_queries
 from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
@@ -117,6 +118,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
         *event_queries.ENDPOINTS,
+        *projection_queries.ENDPOINTS,
     )
 
 
