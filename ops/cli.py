@@ -31,9 +31,11 @@ VERBS = {
     "state": "ops.verbs.state:state",
     "projections": "ops.verbs.drift:projections",
     "ledger": "ops.verbs.books:ledger",
+    "audit": "ops.verbs.audit:audit",
     "users": "ops.verbs.people:users",
     "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
+    "sandbox-bank": "ops.verbs.sandbox_bank:sandbox_bank",
 }
 
 

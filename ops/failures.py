@@ -18,6 +18,7 @@ from projections.log import Hole, Undecodable
 from projections.projector import Poisoned
 from projections.rebuild import Differs
 from schema.migrate import MigrationRefused
+from schema.sealing import Altered
 
 FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
 
@@ -31,7 +32,7 @@ def exit_code_of(failure: BaseException) -> int:
     match failure:
         case CheckFailed():
             return FAILED
-        case Differs() | Unbalanced() | Hole() | Undecodable() | Poisoned():
+        case Differs() | Unbalanced() | Hole() | Undecodable() | Poisoned() | Altered():
             return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")

@@ -116,10 +116,14 @@ class Town:
         return self.payment(owner, "CREDIT")
 
     def moved(self, owner: Caller) -> Any:
-        """Move a cent away from the owner, to somebody who takes no part in the matrix."""
+        """Move a cent away from the owner, to a bystander."""
+        return self.move(self.target("account", owner), self.bystander(), "0.01")
+
+    def bystander(self) -> str:
+        """Return the account of somebody who takes no part in the matrix."""
         if ("bystander", "") not in self.made:
             self.made["bystander", ""] = self.account(self.house.customer())
-        return self.move(self.target("account", owner), self.made["bystander", ""], "0.01")
+        return self.made["bystander", ""]
 
     def transfer(self, owner: Caller) -> str:
         return str(self.moved(owner)["id"])
@@ -136,7 +140,7 @@ class Town:
             "account_id": self.target("account", owner),
             "amount": "0.01",
             "description": "Promised",
-            "destination_account_id": self.sink,
+            "destination_account_id": self.bystander(),
         }
         return str(self.house.data(owner, "POST", "/api/holds", asked)["id"])
 
