@@ -29,7 +29,7 @@ VERBS = {
     "problems": "ops.verbs.facts:problems",
     "events": "ops.verbs.events:events",
     "state": "ops.verbs.state:state",
-    "projections": "ops.verbs.projections:projections",
+    "projections": "ops.verbs.drift:projections",
     "ledger": "ops.verbs.books:ledger",
     "audit": "ops.verbs.audit:audit",
     "users": "ops.verbs.people:users",

@@ -57,6 +57,7 @@ from api.queries import jobs as job_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
+from api.queries import projections as projection_queries
 from api.queries import proofs as proof_queries
 from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
@@ -142,6 +143,7 @@ def queries_of() -> tuple[Endpoint, ...]:
         *stream.ENDPOINTS,
         *proof_queries.ENDPOINTS,
         *event_queries.ENDPOINTS,
+        *projection_queries.ENDPOINTS,
     )
 
 
