@@ -12,6 +12,7 @@ from projections import (
     restatements,
     service_accounts,
     sessions,
+    stream_feed,
     transactions,
     transfers,
     trial_balance,
@@ -35,6 +36,7 @@ ALL: tuple[Projector, ...] = (
     periods.PROJECTOR,
     restatements.PROJECTOR,
     audit_log.PROJECTOR,
+    stream_feed.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

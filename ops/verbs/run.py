@@ -9,7 +9,6 @@ from types import FrameType
 
 import click
 import uvloop
-from uvicorn import Server
 
 from ops import telemetry
 from ops.databases import ready_database
@@ -17,7 +16,7 @@ from ops.http import open_app, wire_of
 from ops.output import Output
 from ops.readmodels import runner
 from ops.sealing import sealed_at_stop
-from ops.server import allow_connections, server_config
+from ops.server import Server, allow_connections, server_config
 from ops.settings import Settings, SettingsRefused
 from ops.supervisor import Child, program, supervised
 from ops.work import schedule, work
@@ -52,7 +51,7 @@ async def serve_until_told(settings: Settings, dsn: str, *, shared_port: bool) -
     core, wire = settings.core, wire_of(settings)
     allow_connections(wire.connections_max)
     async with open_app(settings, dsn, core.redis_url) as app:
-        server = Server(server_config(app, core.host, core.port, wire))
+        server = Server(server_config(app, core.host, core.port, wire), app.leave)
         await server.serve(sockets=[shared_socket(core.host, core.port)] if shared_port else None)
 
 

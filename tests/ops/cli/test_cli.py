@@ -38,6 +38,8 @@ SAID = {
     "projections rebuild": ("[NAME]...", "--all", "--repair", "exit code is 1"),
     "ledger check": ("invariants from the log", "exit 1", "--at", "--no-read-models"),
     "ledger export": ("journal", "--format", "--at", "--out"),
+    "ledger close": ("Seal a month",),
+    "ledger reopen": ("sealed month", "--reason"),
     "ledger trial-balance": ("sum to zero", "--currency"),
     "users create-admin": ("administrator", "--email", "--full-name", "--password-stdin"),
     "service create": ("printed once", "--name", "--scopes"),
