@@ -14,6 +14,7 @@ from ops.embedded.start import StartFailed
 from ops.eventlog import OTHER_KEYS
 from ops.proving.bundle import Unreadable
 from ops.settings import SettingsRefused
+from projections.identities import Unbalanced
 from projections.log import Hole, Undecodable
 from projections.projector import Poisoned
 from projections.rebuild import Differs
@@ -33,6 +34,8 @@ def exit_code_of(failure: BaseException) -> int:
         case CheckFailed():
             return FAILED
         case Differs() | Hole() | Undecodable() | Poisoned() | Altered() | Unreadable():
+            return told(FAILED, str(failure))
+        case Unbalanced():
             return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 from ops.output import Bar
 from ops.proving.report import Broken, Report
 from ops.proving.verification import Claim, Row, Start, Verification
-from projections.rebuild import uncollected
+from projections.copying import uncollected
 from schema.postgres import connect
 from schema.sealing import Altered, chain_at, public_keys
 from schema.signatures import TreeHead
