@@ -51,6 +51,7 @@ from api.queries import auth as auth_queries
 from api.queries import banks as bank_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
+from api.queries import idempotency as idempotency_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
@@ -78,6 +79,7 @@ from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
 from ops.rate_limits import open_rate_limits
 from ops.rates import rates_of
+from ops.replays import counting
 from ops.settings import Settings
 from ops.witness import open_witness
 from projections.checkpoints import Checkpoints
@@ -126,6 +128,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *proof_queries.ENDPOINTS,
         *event_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
+        *idempotency_queries.ENDPOINTS,
     )
 
 
@@ -206,7 +209,11 @@ def uses_of(
         KeyVault: books.vault,
         Rules: books.rules,
         Rates: rates_of(settings),
-        Desk: Desk(handle=ledger.handle, epoch=books.epoch, secret=settings.core.index_key),
+        Desk: Desk(
+            handle=counting(ledger.handle, books.pool),
+            epoch=books.epoch,
+            secret=settings.core.index_key,
+        ),
         Watch: Watch(ledger.current, ledger.reading),
         Reading: Reading(
             pool=books.pool,
