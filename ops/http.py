@@ -1,5 +1,6 @@
 """Settings → the HTTP application: every route, and the things that routes are made of."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,6 +24,7 @@ from api.commands import (
     auth,
     bulk,
     holds,
+    jobs,
     payments,
     periods,
     postings,
@@ -44,7 +46,7 @@ from api.gate import Gate
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
-from api.queries import account_history, exports, statements, stream
+from api.queries import account_history, exports, receipts, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
@@ -52,6 +54,7 @@ from api.queries import banks as bank_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
 from api.queries import idempotency as idempotency_queries
+from api.queries import jobs as job_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
@@ -60,6 +63,7 @@ from api.queries import proofs as proof_queries
 from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
+from api.queries import trace as trace_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.queries import users as user_queries
@@ -91,6 +95,11 @@ from schema.vault import KeyVault
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
     """Return every route of the product, commands first."""
+    return (*commands_of(settings), *queries_of())
+
+
+def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """Return the routes that ask for something to be done."""
     return (
         *auth.ENDPOINTS,
         *sessions.ENDPOINTS,
@@ -106,7 +115,14 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *postings.ENDPOINTS,
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
+        *jobs.ENDPOINTS,
         *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
+    )
+
+
+def queries_of() -> tuple[Endpoint, ...]:
+    """Return the routes that ask what is."""
+    return (
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
@@ -118,6 +134,8 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *hold_queries.ENDPOINTS,
+        *job_queries.ENDPOINTS,
+        *trace_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
@@ -126,6 +144,7 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
         *proof_queries.ENDPOINTS,
+        *receipts.ENDPOINTS,
         *event_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
         *idempotency_queries.ENDPOINTS,
@@ -222,6 +241,7 @@ def uses_of(
             digest=books.vault.digest,
             keks=books.vault.keks,
         ),
+        jobs.Counter: jobs.Counter(asyncio.Lock()),
         PaymentDefaults: PaymentDefaults(settings.money.payment_auto_process),
         Freshness: Freshness(
             head=checkpoints.head,

@@ -21,7 +21,9 @@ from workers import due_holds, due_payments
 from workers.attempts import Actor
 from workers.books import LedgerBooks
 from workers.broker import build_broker
+from workers.crashpoints import CrashPoint, harmless
 from workers.database import Pool, database_clock, open_pool
+from workers.desk import DESK
 from workers.due_holds import DueHolds
 from workers.due_payments import DuePayments
 from workers.erasure import ERASURES
@@ -70,15 +72,17 @@ def ledger_thread(settings: Settings, dsn: str) -> Iterator[Ledger]:
         thread.join()
 
 
-def work(
-    settings: Settings, dsn: str, redis_url: str, queues: tuple[str, ...], stop: Event
+def work(  # noqa: PLR0913  # what a worker process is made of
+    settings: Settings,
+    dsn: str,
+    redis_url: str,
+    queues: tuple[str, ...],
+    stop: Event,
+    *,
+    crashpoint: CrashPoint = harmless,
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
-    concurrency = {
-        name: threads
-        for name, threads in settings.jobs.queues.items()
-        if not queues or name in queues
-    }
+    concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
 
     def listening() -> Connection[Any]:
@@ -92,15 +96,22 @@ def work(
             connect=listening,
             broker=build_broker(redis_url),
             actors=(*actors_of(pool, books), sealing.actor()),
-            managers=(PAYMENTS, ERASURES),
+            managers=(PAYMENTS, ERASURES, DESK),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
             queues=concurrency,
             rules=rules_of(settings),
+            crashpoint=crashpoint,
             chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
+
+
+def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int]:
+    """Return how many jobs of each of `queues` (none named: all) are worked on at once."""
+    configured = settings.jobs.queues.items()
+    return {name: threads for name, threads in configured if not queues or name in queues}
 
 
 def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:

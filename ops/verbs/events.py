@@ -14,6 +14,7 @@ from ops.eventlog import EventLog, Filter
 from ops.output import Output
 from ops.readmodels import keks_of
 from ops.verbs.moments import Time
+from ops.verbs.trace import trace
 from projections.events import LoggedEvent
 from schema.postgres import connect
 
@@ -23,6 +24,9 @@ COLUMNS = ("position", "recorded_at", "type", "stream_id", "stream_version")
 @click.group
 def events() -> None:
     """Read the log of events."""
+
+
+events.add_command(trace)
 
 
 @contextmanager
