@@ -32,6 +32,7 @@ VERBS = {
     "projections": "ops.verbs.drift:projections",
     "ledger": "ops.verbs.books:ledger",
     "audit": "ops.verbs.audit:audit",
+    "receipt": "ops.verbs.receipts:receipt",
     "users": "ops.verbs.people:users",
     "jobs": "ops.verbs.jobs:jobs",
     "service": "ops.verbs.service_accounts:service",

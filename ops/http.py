@@ -46,7 +46,7 @@ from api.gate import Gate
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
-from api.queries import account_history, exports, statements, stream
+from api.queries import account_history, exports, receipts, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
@@ -142,6 +142,7 @@ def queries_of() -> tuple[Endpoint, ...]:
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
         *proof_queries.ENDPOINTS,
+        *receipts.ENDPOINTS,
         *event_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
     )

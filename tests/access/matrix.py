@@ -168,6 +168,10 @@ ACCOUNTS = (
         "transactions", "GET /api/transactions/{id}", READ_ACCOUNT, target="transaction",
         otherwise=(403, UNAUTHORIZED),
     ),
+    row(
+        "receipts", "GET /api/transactions/{id}/receipt", READ_ACCOUNT, 404, target="transaction",
+        otherwise=(403, UNAUTHORIZED),
+    ),
     *(
         row(
             "account health, history, statement", f"GET /api/accounts/{{id}}/{part}", READ,
