@@ -71,9 +71,7 @@ from api.rate_limits import RateLimits
 from api.rates import Rates
 from api.reading import Reading
 from api.service_keys import ServiceKeys
-from api.throttle import Patience, Throttle
-from api.token_keys import signing_key
-from api.tokens import Terms, TokenKeys
+from api.throttle import Throttle
 from api.wire import Limits, Wire
 from ledger.policies.limits import Rules
 from ops import VERSION
@@ -85,6 +83,7 @@ from ops.rate_limits import open_rate_limits
 from ops.rates import rates_of
 from ops.replays import counting
 from ops.settings import Settings
+from ops.signing_in import patience_of, tokens_of
 from ops.witness import open_witness
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
@@ -250,29 +249,6 @@ def uses_of(
             wait_ms=settings.http.read_wait_ms,
         ),
     }
-
-
-def tokens_of(settings: Settings) -> TokenKeys:
-    """Return the keys and terms of tokens."""
-    identity = settings.identity
-    signing = signing_key(
-        secret=identity.jwt_secret,
-        private_key=identity.jwt_private_key,
-        kid=identity.jwt_key_id,
-    )
-    terms = Terms(
-        issuer=identity.jwt_issuer,
-        audience=identity.jwt_audience,
-        access_seconds=identity.access_token_ttl_seconds,
-        refresh_seconds=identity.refresh_token_ttl_seconds,
-    )
-    return TokenKeys(signing, identity.jwt_previous_keys, terms)
-
-
-def patience_of(settings: Settings) -> Patience:
-    """Return how failed logins are slowed down."""
-    identity = settings.identity
-    return Patience(identity.login_failures_before_delay, identity.login_max_delay_seconds)
 
 
 def wire_of(settings: Settings) -> Wire:
