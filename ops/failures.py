@@ -12,7 +12,10 @@ from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
 from ops.embedded.start import StartFailed
 from ops.eventlog import OTHER_KEYS
+from ops.log_files import Unfit
+from ops.proving.bundle import Unreadable
 from ops.settings import SettingsRefused
+from projections.identities import Unbalanced
 from projections.log import Hole, Undecodable
 from projections.projector import Poisoned
 from projections.rebuild import Differs
@@ -31,7 +34,9 @@ def exit_code_of(failure: BaseException) -> int:
     match failure:
         case CheckFailed():
             return FAILED
-        case Differs() | Hole() | Undecodable() | Poisoned() | Altered():
+        case Differs() | Hole() | Undecodable() | Poisoned() | Altered() | Unreadable():
+            return told(FAILED, str(failure))
+        case Unbalanced() | Unfit():
             return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")
