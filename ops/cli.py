@@ -27,8 +27,9 @@ VERBS = {
     "keys": "ops.verbs.keys:keys",
     "openapi": "ops.verbs.facts:openapi",
     "problems": "ops.verbs.facts:problems",
-    "events": "ops.verbs.events:events",
+    "events": "ops.verbs.log_files:events",
     "state": "ops.verbs.state:state",
+    "commands": "ops.verbs.commands:commands",
     "projections": "ops.verbs.drift:projections",
     "ledger": "ops.verbs.books:ledger",
     "audit": "ops.verbs.audit:audit",
@@ -40,6 +41,7 @@ VERBS = {
     "jobs": "ops.verbs.jobs:jobs",
     "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
+    "dev": "ops.verbs.dev:dev",
     "sandbox-bank": "ops.verbs.sandbox_bank:sandbox_bank",
 }
 

@@ -15,6 +15,7 @@ from ops.backups.taking import BackupFailed
 from ops.embedded.start import StartFailed
 from ops.erasures import UnreadableRegister
 from ops.eventlog import OTHER_KEYS
+from ops.log_files import Unfit
 from ops.proving.bundle import Unreadable
 from ops.settings import SettingsRefused
 from projections.identities import Unbalanced
@@ -27,7 +28,7 @@ from schema.sealing import Altered
 FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
 TOLD = (
     Differs, Hole, Undecodable, Poisoned, Unbalanced, Altered, Unreadable, UnreadableRegister,
-    NotRestorable, BackupFailed,
+    NotRestorable, BackupFailed, Unfit,
 )  # fmt: skip
 """What says by itself what is wrong."""
 

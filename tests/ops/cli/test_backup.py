@@ -13,18 +13,17 @@ from ops.demo import ALICE, BOB
 from ops.embedded import folders
 from ops.embedded.postgres import OWNER, Place, postgres
 from schema.migrate import migrate
-from tests.ops.cli.books import head, in_step, rows
+from tests.ops.cli.books import head, rows
 from tests.ops.cli.shell import Ran, Shell, until
 
 
 @pytest.fixture
 def place(bare: Shell, tmp_path: Path) -> Iterator[Place]:
-    """Run a server of its own in the data folder, with demo data and read models in step."""
+    """Run a server of its own in the data folder, with demo data."""
     data = Path(bare.environment["DATA_DIR"])
     with postgres(data, settings={"synchronous_commit": "on"}, durable=False) as running:
         migrate(running.url(OWNER))
         assert bare("seed-demo").code == 0
-        in_step(running.url(OWNER))
         yield running
     for each in (data, tmp_path / "back"):
         state = (each / "postgres").resolve()
@@ -100,10 +99,6 @@ def is_fit_again(bare: Shell, register: str, epoch: list[Any]) -> None:
     assert rows(dsn, NAMED, BOB.user_id) == [(None,)]
     assert rows(dsn, "SELECT epoch FROM log.head") == [(done["epoch"],)] != epoch
     assert rows(dsn, VERSIONS, ALICE.user_id) == [(3,)]
-    told(bare("audit", "verify"))
-    told(bare("ledger", "check", "--settings-changed"))
-    once_more = told(bare("--json", "erasures", "apply", "--from", register)).json
-    assert once_more == {"destroyed": [], "deleted": []}
 
 
 def test_keys_that_come_back_alone_are_destroyed_again(demo: Shell) -> None:
