@@ -30,6 +30,7 @@ VERBS = {
     "events": "ops.verbs.log_files:events",
     "state": "ops.verbs.state:state",
     "commands": "ops.verbs.commands:commands",
+    "replay": "ops.verbs.replay:replay",
     "projections": "ops.verbs.drift:projections",
     "ledger": "ops.verbs.books:ledger",
     "audit": "ops.verbs.audit:audit",
