@@ -38,6 +38,7 @@ VERBS = {
     "users": "ops.verbs.people:users",
     "jobs": "ops.verbs.jobs:jobs",
     "service": "ops.verbs.service_accounts:service",
+    "doctor": "ops.verbs.doctor:doctor",
     "tour": "ops.verbs.tour:tour",
     "dev": "ops.verbs.dev:dev",
     "sandbox-bank": "ops.verbs.sandbox_bank:sandbox_bank",
