@@ -130,7 +130,8 @@ FROM log.data_keys WHERE wrapped_by <> ALL(%(wrapping)s) GROUP BY wrapped_by
 SELECT name, 'error', 'is off: acknowledged commands could be lost',
     'psql -c ''ALTER SYSTEM SET ' || name || ' = on'' -c ''SELECT pg_reload_conf()'''
 FROM pg_settings
-WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off' AND %(durable)s
+WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
+    AND %(durable)s
 """,
     "indexes": """
 SELECT n.nspname || '.' || c.relname, 'error', 'is not valid',

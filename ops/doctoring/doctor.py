@@ -133,7 +133,7 @@ def disk(settings: Settings) -> Iterator[Complaint]:
 def backups(settings: Settings) -> Iterator[Complaint]:
     """Say how old the newest backup is, where the embedded server keeps the data."""
     folder = settings.core.data_dir / "backups"
-    ages = []
+    ages, repair = [], f"ledgerbank backup take --to {folder}"
     if folder.is_dir():
         for each in folder.iterdir():
             with suppress(OSError):
