@@ -140,13 +140,9 @@ def backups(settings: Settings) -> Iterator[Complaint]:
                 ages.append(time() - each.stat().st_mtime)
     if not ages:
         detail = f"none in {folder}"
-        yield Complaint(
-            "backups", "warning", "backup", detail, f"ledgerbank backup take --to {folder}"
-        )
+        yield Complaint("backups", "warning", "backup", detail, repair)
     elif min(ages) > BACKUP_SECONDS_MAX:
         detail = f"the newest is {min(ages) / 3600:.0f} hours old"
-        yield Complaint(
-            "backups", "warning", "backup", detail, f"ledgerbank backup take --to {folder}"
-        )
+        yield Complaint("backups", "warning", "backup", detail, repair)
     else:
         yield Complaint("backups", "ok", "", "")
