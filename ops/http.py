@@ -73,6 +73,7 @@ from api.reading import Reading
 from api.service_keys import ServiceKeys
 from api.throttle import Throttle
 from api.wire import Limits, Wire
+from api.work_meters import WorkMeters
 from ledger.policies.limits import Rules
 from ops import VERSION
 from ops.composition import Books, open_books
@@ -175,7 +176,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
-                | {Feed: feed}
+                | {Feed: feed, WorkMeters: WorkMeters(exposed, books.pool)}
                 | ({} if limits is None else {RateLimits: limits})
                 | witness,
                 authenticate=authenticator_of(books, gate).authenticate,
