@@ -35,7 +35,7 @@ def create_app(
     authenticate: Authenticate = nobody,
     wire: Wire | None = None,
     registry: CollectorRegistry | None = None,
-) -> App:
+) -> Front:
     """Return the ASGI application of `endpoints`, which find what they need in `uses`, by type."""
     wire = wire or Wire()
     meters = Meters(registry or CollectorRegistry())

@@ -7,6 +7,7 @@ import structlog
 from api.asgi import App, Receive, Scope, Send, header_bytes
 from api.call import KEY, Call
 from api.edge import Edge
+from api.feed import Feed
 from api.routing import deliver, refusal
 from api.wire import Limits
 from ledger.errors import Reason, Refused
@@ -37,6 +38,12 @@ class Front:
             # Litestar (2.25) finds the path parameters of a raw handler under no method only.
             await self.app({**scope, "method": "", KEY: call}, receive, call.send)
         self.note(call, perf_counter() - started)
+
+    def leave(self) -> None:
+        """Let what would go on for ever end: the server stops."""
+        feed = self.edge.uses.get(Feed)
+        if feed is not None:
+            feed.close()
 
     def note(self, call: Call, seconds: float) -> None:
         """Count the answer and write its line in the access log: templates, never what was sent."""

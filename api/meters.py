@@ -1,6 +1,6 @@
 """Counters of the edge (config.md §5): requests, their duration, refusals by reason."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
 from ledger.errors import Reason
@@ -30,6 +30,9 @@ class Meters:
         )
         self.limited = Counter(
             "ledgerbank_rate_limited", "Requests over a rate limit", ["policy"], registry=registry
+        )
+        self.open_streams = Gauge(
+            "ledgerbank_open_streams", "Streams that are open", ["kind"], registry=registry
         )
         self.children: dict[Labels, tuple[Counter, Histogram]] = {}
 

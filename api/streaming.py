@@ -63,12 +63,21 @@ async def flow(call: Call, stream: Stream) -> None:
 async def send_pieces(
     call: Call, pieces: AsyncGenerator[bytes, None], gone: asyncio.Task[None]
 ) -> None:
-    """Send every piece; none more is made once the client has gone."""
+    """Send every piece; once the client has gone none is made any more, nor waited for."""
     async with aclosing(pieces):
-        async for piece in pieces:
-            if gone.done():
-                return
+        while (piece := await next_piece(pieces, gone)) is not None:
             await call.send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def next_piece(pieces: AsyncGenerator[bytes, None], gone: asyncio.Task[None]) -> bytes | None:
+    """Return the next piece; None after the last one, or once nobody listens."""
+    making = asyncio.ensure_future(anext(pieces, None))
+    await asyncio.wait({making, gone}, return_when=asyncio.FIRST_COMPLETED)
+    if not gone.done():
+        return await making
+    making.cancel()
+    await asyncio.gather(making, return_exceptions=True)
+    return None
 
 
 async def hung_up(receive: Receive) -> None:

@@ -29,11 +29,14 @@ VERBS = {
     "problems": "ops.verbs.facts:problems",
     "events": "ops.verbs.events:events",
     "state": "ops.verbs.state:state",
-    "projections": "ops.verbs.projections:projections",
+    "projections": "ops.verbs.drift:projections",
     "ledger": "ops.verbs.books:ledger",
+    "audit": "ops.verbs.audit:audit",
     "users": "ops.verbs.people:users",
+    "jobs": "ops.verbs.jobs:jobs",
     "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
+    "sandbox-bank": "ops.verbs.sandbox_bank:sandbox_bank",
 }
 
 

@@ -9,16 +9,9 @@ from cryptography.exceptions import InvalidTag
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.events.event import Sealed
 from ops.settings import SettingsRefused
-from schema.seals import (
-    SELECT_BY_KID,
-    DataKey,
-    KeyEncryptionKeys,
-    WrappedKey,
-    reveal,
-    unwrap_all,
-)
+from projections.events import Found, LoggedEvent, kids_of, shown
+from schema.seals import SELECT_BY_KID, DataKey, KeyEncryptionKeys, WrappedKey, unwrap_all
 
 PAGE_ROWS = 500
 POLL_SECONDS = 0.1
@@ -35,23 +28,6 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     last: int | None = None
 
 
-class LoggedEvent(msgspec.Struct, frozen=True):
-    """One event as shown (http.md §3): `data` opened, or as stored."""
-
-    position: int
-    id: str
-    stream_id: str
-    stream_version: int
-    type: str
-    schema_version: int
-    data: dict[str, Any]
-    actor: dict[str, Any]
-    correlation_id: str
-    causation_id: str | None
-    recorded_at: str
-    leaf_hash: str
-
-
 class EventLog:
     """Reads events over one connection."""
 
@@ -66,13 +42,13 @@ class EventLog:
         envelopes = [msgspec.json.decode(stored) for _, _, _, stored in rows]
         keys = self.keys_of(envelopes)
         return [
-            shown(position, event_id, leaf.hex(), envelope, keys)
+            shown(Found(position, event_id, leaf.hex(), envelope), keys)
             for (position, event_id, leaf, _), envelope in zip(rows, envelopes, strict=True)
         ]
 
     def keys_of(self, envelopes: Iterable[dict[str, Any]]) -> DataKeys:
         """Return the data keys, as far as they exist, of the personal fields of events."""
-        kids = {text.kid for envelope in envelopes for text in sealed(envelope["data"]).values()}
+        kids = kids_of(envelopes)
         with self.connection.cursor(row_factory=class_row(WrappedKey)) as cursor:
             wrapped = cursor.execute(SELECT_BY_KID, (list(kids),)).fetchall()
         try:
@@ -109,37 +85,6 @@ class EventLog:
         row = self.connection.execute(HEAD).fetchone()
         assert row is not None, "the log has a head"
         return int(row[0])
-
-
-def shown(
-    position: int, event_id: str, leaf_hash: str, envelope: dict[str, Any], keys: DataKeys
-) -> LoggedEvent:
-    """Return an event with its personal fields in clear, or "[erased]"."""
-    metadata, data = envelope["metadata"], envelope["data"]
-    texts = {name: reveal(text, keys) for name, text in sealed(data).items()}
-    return LoggedEvent(
-        position=position,
-        id=event_id,
-        stream_id=envelope["stream_id"],
-        stream_version=envelope["stream_version"],
-        type=envelope["type"],
-        schema_version=envelope["schema_version"],
-        data={**data, **texts},
-        actor=metadata["actor"],
-        correlation_id=metadata["correlation_id"],
-        causation_id=metadata.get("causation_id"),
-        recorded_at=envelope["recorded_at"],
-        leaf_hash=leaf_hash,
-    )
-
-
-def sealed(data: dict[str, Any]) -> dict[str, Sealed]:
-    """Return the personal fields of a payload."""
-    return {
-        name: Sealed(value["enc"], value["kid"])
-        for name, value in data.items()
-        if isinstance(value, dict) and value.keys() == {"enc", "kid"}
-    }
 
 
 SELECT = """

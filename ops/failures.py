@@ -12,11 +12,14 @@ from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
 from ops.embedded.start import StartFailed
 from ops.eventlog import OTHER_KEYS
+from ops.proving.bundle import Unreadable
 from ops.settings import SettingsRefused
+from projections.identities import Unbalanced
 from projections.log import Hole, Undecodable
 from projections.projector import Poisoned
 from projections.rebuild import Differs
 from schema.migrate import MigrationRefused
+from schema.sealing import Altered
 
 FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
 
@@ -30,7 +33,9 @@ def exit_code_of(failure: BaseException) -> int:
     match failure:
         case CheckFailed():
             return FAILED
-        case Differs() | Hole() | Undecodable() | Poisoned():
+        case Differs() | Hole() | Undecodable() | Poisoned() | Altered() | Unreadable():
+            return told(FAILED, str(failure))
+        case Unbalanced():
             return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")

@@ -1,7 +1,9 @@
 """Settings → the HTTP application: every route, and the things that routes are made of."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from time import time
 from typing import Any
 
@@ -15,7 +17,6 @@ from prometheus_client import (
 
 from api.app import create_app
 from api.app import published as document_of
-from api.asgi import App
 from api.asking import Desk
 from api.commands import (
     account_changes,
@@ -23,6 +24,7 @@ from api.commands import (
     auth,
     bulk,
     holds,
+    jobs,
     payments,
     periods,
     postings,
@@ -38,22 +40,29 @@ from api.commands.payments import Watch
 from api.commands.users import user_endpoints
 from api.consistency import Freshness
 from api.endpoint import Endpoint
+from api.feed import Feed
+from api.front import Front
 from api.gate import Gate
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
-from api.queries import account_history, exports, statements
+from api.queries import account_history, exports, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
 from api.queries import banks as bank_queries
+from api.queries import events as event_queries
 from api.queries import holds as hold_queries
+from api.queries import jobs as job_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
+from api.queries import projections as projection_queries
+from api.queries import proofs as proof_queries
 from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
+from api.queries import trace as trace_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.queries import users as user_queries
@@ -77,11 +86,18 @@ from ops.settings import Settings
 from ops.witness import open_witness
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
+from projections.looking_back import Past
+from projections.told import Teller
 from schema.vault import KeyVault
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
     """Return every route of the product, commands first."""
+    return (*commands_of(settings), *queries_of())
+
+
+def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """Return the routes that ask for something to be done."""
     return (
         *auth.ENDPOINTS,
         *sessions.ENDPOINTS,
@@ -97,7 +113,14 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *postings.ENDPOINTS,
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
+        *jobs.ENDPOINTS,
         *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
+    )
+
+
+def queries_of() -> tuple[Endpoint, ...]:
+    """Return the routes that ask what is."""
+    return (
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
@@ -109,12 +132,18 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *hold_queries.ENDPOINTS,
+        *job_queries.ENDPOINTS,
+        *trace_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
         *bank_queries.ENDPOINTS,
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
+        *stream.ENDPOINTS,
+        *proof_queries.ENDPOINTS,
+        *event_queries.ENDPOINTS,
+        *projection_queries.ENDPOINTS,
     )
 
 
@@ -124,7 +153,7 @@ def published_document(settings: Settings) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> AsyncIterator[App]:
+async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> AsyncIterator[Front]:
     """Put the application together and keep its parts running for the length of the block."""
     passwords = passwords_of(settings)
     broker = None if redis_url is None else redis.Redis.from_url(redis_url)
@@ -135,6 +164,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
             open_witness(settings, books, exposed) as witness,
+            Feed(books.pool, checkpoints, teller_of(books)) as feed,
         ):
             await tell_changes(settings, books.ledger, books.pool)
             gate = gate_of(settings, books, passwords)
@@ -142,6 +172,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
+                | {Feed: feed}
                 | ({} if limits is None else {RateLimits: limits})
                 | witness,
                 authenticate=authenticator_of(books, gate).authenticate,
@@ -152,6 +183,11 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
         passwords.close()
         if broker is not None:
             await broker.aclose()
+
+
+def teller_of(books: Books) -> Teller:
+    """Return what tells the records behind a notice as they were."""
+    return Teller(Past(books.pool, books.vault.keks), partial(account_queries.view, books.rules))
 
 
 def gate_of(settings: Settings, books: Books, passwords: Passwords) -> Gate:
@@ -197,6 +233,7 @@ def uses_of(
             digest=books.vault.digest,
             keks=books.vault.keks,
         ),
+        jobs.Counter: jobs.Counter(asyncio.Lock()),
         PaymentDefaults: PaymentDefaults(settings.money.payment_auto_process),
         Freshness: Freshness(
             head=checkpoints.head,

@@ -1,8 +1,12 @@
 """The HTTP server: uvicorn with uvloop and httptools, set to the wire's rules."""
 
 import resource
+import socket
+from collections.abc import Callable
 
+from typing_extensions import override
 from uvicorn import Config
+from uvicorn import Server as Uvicorn
 
 from api.asgi import App
 from api.protocol import protocol_of
@@ -13,6 +17,20 @@ STOP_SECONDS = 30
 BACKLOG = 2_048
 OTHER_FILES = 500
 """Room for what is open besides connections: the pool, the broker, log and code."""
+
+
+class Server(Uvicorn):
+    """Serves until it is told to stop; streams that would go on for ever end then."""
+
+    def __init__(self, config: Config, leave: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.leave = leave
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the application say goodbye first."""
+        self.leave()
+        await super().shutdown(sockets)
 
 
 def allow_connections(count: int) -> None:

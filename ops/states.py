@@ -12,7 +12,8 @@ from ledger.decisions.streams import STREAM_TYPES, type_of
 from ledger.errors import Reason, Refused
 from ledger.events.account import AccountCredited, AccountDebited
 from ledger.events.recorded import Recorded
-from ops.eventlog import EventLog, sealed
+from ops.eventlog import EventLog
+from projections.events import sealed
 from schema.codec import decode_envelope
 from schema.seals import DataKey, reveal
 from schema.snapshots import snapshot_name, thaw

@@ -13,6 +13,7 @@ from ledger.application import Ledger
 from ledger.errors import Reason, Refused
 from ops.composition import open_books
 from ops.readmodels import process_name
+from ops.sealing import signer
 from ops.settings import Settings
 from schema.codec import decode_envelope
 from schema.postgres import connect
@@ -20,7 +21,9 @@ from workers import due_holds, due_payments
 from workers.attempts import Actor
 from workers.books import LedgerBooks
 from workers.broker import build_broker
+from workers.crashpoints import CrashPoint, harmless
 from workers.database import Pool, database_clock, open_pool
+from workers.desk import DESK
 from workers.due_holds import DueHolds
 from workers.due_payments import DuePayments
 from workers.erasure import ERASURES
@@ -32,7 +35,8 @@ from workers.payments import PAYMENTS
 from workers.rails.book import BookRail
 from workers.retries import RetryRules
 from workers.run import Parts, run
-from workers.schedule import Scheduler
+from workers.schedule import Entry, Scheduler
+from workers.sealing import Sealing
 
 THREADS_BESIDE_JOBS = 4
 
@@ -68,15 +72,17 @@ def ledger_thread(settings: Settings, dsn: str) -> Iterator[Ledger]:
         thread.join()
 
 
-def work(
-    settings: Settings, dsn: str, redis_url: str, queues: tuple[str, ...], stop: Event
+def work(  # noqa: PLR0913  # what a worker process is made of
+    settings: Settings,
+    dsn: str,
+    redis_url: str,
+    queues: tuple[str, ...],
+    stop: Event,
+    *,
+    crashpoint: CrashPoint = harmless,
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
-    concurrency = {
-        name: threads
-        for name, threads in settings.jobs.queues.items()
-        if not queues or name in queues
-    }
+    concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
 
     def listening() -> Connection[Any]:
@@ -84,20 +90,28 @@ def work(
 
     with pool, ledger_thread(settings, dsn) as ledger:
         books = LedgerBooks(ledger)
+        sealing = sealing_of(settings, pool)
         parts = Parts(
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=actors_of(pool, books),
-            managers=(PAYMENTS, ERASURES),
+            actors=(*actors_of(pool, books), sealing.actor()),
+            managers=(PAYMENTS, ERASURES, DESK),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
             queues=concurrency,
             rules=rules_of(settings),
-            chores=(Obituaries(pool, ledger.handle_blocking).tell,),
+            crashpoint=crashpoint,
+            chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
+
+
+def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int]:
+    """Return how many jobs of each of `queues` (none named: all) are worked on at once."""
+    configured = settings.jobs.queues.items()
+    return {name: threads for name, threads in configured if not queues or name in queues}
 
 
 def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
@@ -110,16 +124,21 @@ def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
     )
 
 
-SCHEDULE = (due_payments.ENTRY, due_holds.ENTRY)
-"""What is done again and again; each entry is an actor above."""
+def sealing_of(settings: Settings, pool: Pool) -> Sealing:
+    """Return what signs the log."""
+    return Sealing(pool, database_clock, signer(settings), settings.jobs.seal_interval_seconds)
 
 
-def schedule(dsn: str, stop: Event) -> None:
+def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
+    """Return what is done again and again; each entry is an actor above."""
+    return (due_payments.ENTRY, due_holds.ENTRY, sealing_of(settings, pool).entry)
+
+
+def schedule(settings: Settings, dsn: str, stop: Event) -> None:
     """Ask for scheduled work until `stop`, in turns with nobody but the one that leads."""
     with open_pool(dsn, 1) as pool:
-        Scheduler(pool=pool, clock=database_clock, entries=SCHEDULE, holder=process_name()).run(
-            stop
-        )
+        entries, holder = entries_of(settings, pool), process_name()
+        Scheduler(pool=pool, clock=database_clock, entries=entries, holder=holder).run(stop)
 
 
 def rules_of(settings: Settings) -> RetryRules:

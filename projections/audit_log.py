@@ -7,7 +7,9 @@ import msgspec
 
 from ledger.errors import Reason
 from ledger.events.audit import ACTIONS, AuditEvent, SecurityEvent, action_of
+from ledger.events.user import UserDeleted
 from ledger.identity import is_id
+from projections.erasing import erasing
 from projections.filters import dates, enum, identity, network_address
 from projections.known import Known
 from projections.log import Logged
@@ -38,7 +40,13 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recorded_at: str
 
 
-AUDIT_ENTRY = Table("audit_log", AuditEntry, kept=False)
+AUDIT_ENTRY = Table(
+    "audit_log",
+    AuditEntry,
+    kept=False,
+    owner="sealed_for",
+    names=("ip", "user_agent", "sealed_for"),
+)
 
 
 def told(fold: Fold, logged: Logged[SecurityEvent]) -> None:
@@ -85,7 +93,11 @@ def spelled(address: str) -> str:
         return address
 
 
-PROJECTOR = Projector("audit_log", (AUDIT_ENTRY,), {kind: On(told) for kind in AuditEvent.__args__})
+PROJECTOR = Projector(
+    "audit_log",
+    (AUDIT_ENTRY,),
+    {UserDeleted: erasing(AUDIT_ENTRY), **{kind: On(told) for kind in AuditEvent.__args__}},
+)
 
 
 async def page(pool: Pool, wanted: Wanted) -> Page:
@@ -116,7 +128,3 @@ subject_type, subject_id, ip, user_agent, correlation_id, details, recorded_at
     },
     usual="recorded_at:desc,position:desc",
 )
-FORGET_ORIGIN = """
-UPDATE read.audit_log SET ip = NULL, user_agent = NULL, sealed_for = NULL WHERE sealed_for = %s
-"""
-"""What erasing a person does to the read model, once their key is gone."""

@@ -14,6 +14,7 @@ from projections import (
     restatements,
     service_accounts,
     sessions,
+    stream_feed,
     transactions,
     transfers,
     trial_balance,
@@ -39,6 +40,7 @@ ALL: tuple[Projector, ...] = (
     periods.PROJECTOR,
     restatements.PROJECTOR,
     audit_log.PROJECTOR,
+    stream_feed.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

@@ -9,7 +9,6 @@ from api.rates import Rates
 from api.reading import Reading
 from api.reply import Reply
 from ledger.errors import Reason, Refused
-from ledger.events.recorded import Actor
 from ledger.policies import access
 from ledger.policies.exchange import rate_text
 from projections import quotes
@@ -22,11 +21,8 @@ async def show_quote(call: Call) -> Reply:
     found = await quotes.one(call.use(Reading).pool, call.path["id"], now_text())
     if found is None:
         raise Refused(Reason.QUOTE_NOT_FOUND, field="id")
-    principal = call.principal
-    asked_for_it = principal.id in found.owners
-    if not asked_for_it:
-        actor = Actor(type=principal.kind, id=principal.id, role=principal.role)
-        access.may_read_quote(actor, *found.owners)
+    if call.principal.id not in found.owners:
+        access.may_read_quote(call.principal.actor, *found.owners)
     return Reply(data=found.data)
 
 

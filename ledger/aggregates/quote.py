@@ -69,7 +69,7 @@ def use(quote: Quote, command: UseQuote) -> FxQuoteIssued:
         case Used():
             raise Refused(Reason.QUOTE_ALREADY_USED, field="fx_quote_id")
         case Issued(quote=terms):
-            if terms.expires_at < command.now:
+            if terms.expires_at <= command.now:
                 raise Refused(Reason.QUOTE_EXPIRED, expires_at=terms.expires_at)
             refuse_misfit(terms, command)
             return terms

@@ -38,6 +38,7 @@ from ledger.commands.hold import (
     PlaceClientHold,
     ReleaseClientHold,
 )
+from ledger.commands.job import CancelJob, RetryDeadLetter
 from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
@@ -90,6 +91,7 @@ from ledger.decisions.connections import (
     revoke_connection,
 )
 from ledger.decisions.holds import expire_holds, place_client_hold, release_client_hold
+from ledger.decisions.jobs import cancel_job, retry_dead_letter
 from ledger.decisions.journal import record_security_event
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.periods import close_period, reopen_period
@@ -187,5 +189,7 @@ DECISIONS: dict[type, Decision] = {
     ReportBalance: report_balance,
     ReportMissingPayment: report_missing_payment,
     ResolveDiscrepancy: resolve_discrepancy,
+    CancelJob: cancel_job,
+    RetryDeadLetter: retry_dead_letter,
     RecordSecurityEvent: record_security_event,
 }

@@ -12,6 +12,7 @@ from ledger.aggregates import (
     connection_history,
     connection_states,
     discrepancy,
+    job,
     journal,
     payment,
     period,
@@ -57,6 +58,7 @@ STREAM_TYPES = {
     ),
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
+    "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),
     "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }
 

@@ -9,6 +9,7 @@ from ledger.events.audit import AuditEvent
 from ledger.events.bank import BankEvent
 from ledger.events.connection import ConnectionEvent
 from ledger.events.event import Event, Sealed
+from ledger.events.job import JobEvent
 from ledger.events.payment import PaymentEvent
 from ledger.events.period import PeriodEvent
 from ledger.events.posting import PostingEvent
@@ -33,6 +34,7 @@ AnyEvent: TypeAlias = (
     | ReconciliationEvent
     | QuoteEvent
     | PeriodEvent
+    | JobEvent
     | AuditEvent
 )
 

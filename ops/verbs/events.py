@@ -8,9 +8,11 @@ import msgspec
 
 from ledger.errors import Reason, Refused
 from ops.databases import migrated_database
-from ops.eventlog import EventLog, Filter, LoggedEvent
+from ops.eventlog import EventLog, Filter
 from ops.output import Output
 from ops.readmodels import keks_of
+from ops.verbs.trace import trace
+from projections.events import LoggedEvent
 from schema.postgres import connect
 
 COLUMNS = ("position", "recorded_at", "type", "stream_id", "stream_version")
@@ -19,6 +21,9 @@ COLUMNS = ("position", "recorded_at", "type", "stream_id", "stream_version")
 @click.group
 def events() -> None:
     """Read the log of events."""
+
+
+events.add_command(trace)
 
 
 @contextmanager

@@ -9,14 +9,14 @@ from types import FrameType
 
 import click
 import uvloop
-from uvicorn import Server
 
 from ops import telemetry
 from ops.databases import ready_database
 from ops.http import open_app, wire_of
 from ops.output import Output
 from ops.readmodels import runner
-from ops.server import allow_connections, server_config
+from ops.sealing import sealed_at_stop
+from ops.server import Server, allow_connections, server_config
 from ops.settings import Settings, SettingsRefused
 from ops.supervisor import Child, program, supervised
 from ops.work import schedule, work
@@ -39,7 +39,7 @@ def serve(
         keep_running("api", processes, own("serve", "--shared-port", *flags(host, port)))
         return
     on_signal(sys.exit)
-    with ready_database(settings) as dsn:
+    with ready_database(settings) as dsn, sealed_at_stop(settings, dsn):
         uvloop.run(serve_until_told(settings, dsn, shared_port=shared_port))
 
 
@@ -51,7 +51,7 @@ async def serve_until_told(settings: Settings, dsn: str, *, shared_port: bool) -
     core, wire = settings.core, wire_of(settings)
     allow_connections(wire.connections_max)
     async with open_app(settings, dsn, core.redis_url) as app:
-        server = Server(server_config(app, core.host, core.port, wire))
+        server = Server(server_config(app, core.host, core.port, wire), app.leave)
         await server.serve(sockets=[shared_socket(core.host, core.port)] if shared_port else None)
 
 
@@ -95,7 +95,7 @@ def worker(output: Output, queues: str | None, processes: int) -> None:
     stop = Event()
     on_signal(stop.set)
     named = () if queues is None else tuple(name.strip() for name in queues.split(","))
-    with ready_database(settings) as dsn:
+    with ready_database(settings) as dsn, sealed_at_stop(settings, dsn):
         work(settings, dsn, settings.core.redis_url, named, stop)
 
 
@@ -108,7 +108,7 @@ def scheduler(output: Output) -> None:
     stop = Event()
     on_signal(stop.set)
     with ready_database(settings) as dsn:
-        schedule(dsn, stop)
+        schedule(settings, dsn, stop)
 
 
 def begin(settings: Settings) -> None:

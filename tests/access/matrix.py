@@ -173,7 +173,9 @@ ACCOUNTS = (
             "account health, history, statement", f"GET /api/accounts/{{id}}/{part}", READ,
             target="account", query=query, otherwise=(403, UNAUTHORIZED),
         )
-        for part, query in (("health", ""), ("events", ""), ("statement", MONTH))
+        for part, query in (
+            ("health", ""), ("events", ""), ("balance/explain", ""), ("statement", MONTH)
+        )
     ),
     changing(
         "rename account", "PUT /api/accounts/{id}", CHANGE_OR_STAFF, "account",
@@ -235,7 +237,7 @@ MOVEMENTS = (
     ),
     row(
         "bulk transfer", "POST /api/transfers/bulk", MOVE, 422, target="account",
-        body={"transfers": [TRANSFER]}, otherwise=(403, UNAUTHORIZED),
+        body={"transfers": [TRANSFER]}, otherwise=(422, UNAUTHORIZED),
     ),
     row("read transfer", "GET /api/transfers", "- all all all all accounts:read"),
     row(
@@ -267,8 +269,16 @@ MOVEMENTS = (
     ),
     row("trial balance", "GET /api/ledger/trial-balance", READER_OR_LEDGER),
     row("chart", "GET /api/ledger/chart", READER_OR_LEDGER),
+    row("periods: read", "GET /api/ledger/periods", READER_OR_LEDGER),
+    by_role("periods: close", "POST /api/ledger/periods/{period}/close", ADMIN),
+    by_role("periods: reopen", "POST /api/ledger/periods/{period}/reopen", ADMIN),
+    row("export", "GET /api/ledger/export", INSPECTOR, query="?format=csv"),
+    row("restatements", "GET /api/reports/restatements", READER_OR_LEDGER),
     row("FX quote", "POST /api/fx/quotes", "- all all all no transfers:write", 400, body={}),
-    row("FX quote: read", "GET /api/fx/quotes/{id}", READ, target="quote"),
+    row(
+        "FX quote: read", "GET /api/fx/quotes/{id}", "- own all all all transfers:write",
+        target="quote",
+    ),
     row("FX rates", "GET /api/fx/rates", KNOWN),
 )  # fmt: skip
 
@@ -282,6 +292,8 @@ WHOLE_BANK = (
     row("reconciliation: read", "GET /api/reconciliation", READER),
     by_role("reconciliation: resolve", "POST /api/reconciliation/{id}/resolve", ADMIN),
     row("jobs: read", "GET /api/jobs", READER),
+    row("jobs: read one", "GET /api/jobs/{id}", READ, target="job"),
+    row("trace", "GET /api/trace/{correlation_id}", READER, 404, target="unknown"),
     row("dead letters: read", "GET /api/jobs/dead", READER),
     by_role("cancel job", "DELETE /api/jobs/{id}", STAFF),
     by_role("retry dead letter", "POST /api/jobs/dead/{id}/retry", STAFF),
@@ -291,6 +303,13 @@ WHOLE_BANK = (
     by_role("events", "GET /api/events/{position}", INSPECTOR),
     row("streams", "GET /api/streams/{id}", INSPECTOR, 404, target="unknown"),
     row("audit log", "GET /api/audit/log", INSPECTOR),
+    row(
+        "stream",
+        "GET /api/stream",
+        "- all all all all ledger:read",
+        400,
+        query="?last_event_id=nonsense",
+    ),
     row("checkpoints", "GET /api/audit/checkpoints", INSPECTOR),
     by_role("proofs", "GET /api/audit/proofs/{position}", INSPECTOR),
     row("proofs", "GET /api/audit/consistency", INSPECTOR, 400),

@@ -1,5 +1,6 @@
 """Every cell of the policy matrix, over HTTP: each role, on their own record and on another's."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.access.matrix import FORBIDDEN, MATRIX, ROLES, UNAUTHORIZED, Row
 from tests.access.town import OWN_ALONE, PERSONAL, Town
 
 CONFIRM = "confirmation_required"
+PLACEHOLDER = re.compile(r"\{(id|position|period)\}")
 TABLE = endpoints_of(read_settings(SETTINGS, keep_keys=False))
 SERVED: dict[tuple[str, str], Endpoint] = {
     (endpoint.method, endpoint.path): endpoint for endpoint in TABLE
@@ -67,7 +69,7 @@ def machine_cells(town: Town, cell: str) -> Iterator[tuple[str, Caller, str, Cal
 def asked(town: Town, row: Row, caller: Caller, owner: Caller) -> tuple[int, str]:
     """Ask what the row is about; return status and reason."""
     names = {"target": town.target(row.target, owner), "sink": town.sink}
-    path = row.path.replace("{position}", "{target}").replace("{id}", "{target}") + row.query
+    path = PLACEHOLDER.sub("{target}", row.path) + row.query
     answer = town.house.ask(
         caller,
         row.method,
@@ -75,8 +77,13 @@ def asked(town: Town, row: Row, caller: Caller, owner: Caller) -> tuple[int, str
         filled(row.body, names),
         headers=row.headers,
     )
-    reason = "" if answer.is_success else answer.json()["reason"]
-    return answer.status_code, reason
+    return answer.status_code, "" if answer.is_success else told(answer.json())
+
+
+def told(problem: Any) -> str:
+    """Return why a request was refused; a bulk says it of its items."""
+    rejected = problem["reason"] == "bulk_rejected"
+    return str(problem["errors"][0]["reason"] if rejected else problem["reason"])
 
 
 def filled(body: Any, names: dict[str, str]) -> Any:
@@ -95,7 +102,7 @@ def filled(body: Any, names: dict[str, str]) -> Any:
 def is_right(row: Row, role: str, whose: str, status: int, reason: str, *, allowed: bool) -> bool:
     """Say whether an answer is what the cell wants."""
     if allowed:
-        return status in row.admitted
+        return status in row.admitted and reason not in {FORBIDDEN, UNAUTHORIZED}
     if role == "anonymous":
         return (status, reason) == (401, "invalid_token")
     cell = dict(zip(ROLES, row.cells, strict=True)).get(role)

@@ -60,6 +60,7 @@ class Town:
             "posting": self.posting,
             "hold": self.hold,
             "quote": self.quote,
+            "job": self.job,
             "machine": lambda _: self.machine("ledger:read").id,
         }
         match kind:
@@ -116,10 +117,14 @@ class Town:
         return self.payment(owner, "CREDIT")
 
     def moved(self, owner: Caller) -> Any:
-        """Move a cent away from the owner, to somebody who takes no part in the matrix."""
+        """Move a cent away from the owner, to a bystander."""
+        return self.move(self.target("account", owner), self.bystander(), "0.01")
+
+    def bystander(self) -> str:
+        """Return the account of somebody who takes no part in the matrix."""
         if ("bystander", "") not in self.made:
             self.made["bystander", ""] = self.account(self.house.customer())
-        return self.move(self.target("account", owner), self.made["bystander", ""], "0.01")
+        return self.made["bystander", ""]
 
     def transfer(self, owner: Caller) -> str:
         return str(self.moved(owner)["id"])
@@ -136,9 +141,13 @@ class Town:
             "account_id": self.target("account", owner),
             "amount": "0.01",
             "description": "Promised",
-            "destination_account_id": self.sink,
+            "destination_account_id": self.bystander(),
         }
         return str(self.house.data(owner, "POST", "/api/holds", asked)["id"])
+
+    def job(self, owner: Caller) -> str:
+        """Have somebody's deletion prepared; nobody works on jobs here."""
+        return str(self.house.rows(JOB.format(owner.id))[0][0])
 
     def quote(self, owner: Caller) -> str:
         asked = {
@@ -149,5 +158,14 @@ class Town:
         return str(self.house.data(owner, "POST", "/api/fx/quotes", asked)["id"])
 
 
+JOB = """
+INSERT INTO work.jobs (
+    id, queue, actor, state, priority, max_attempts, subject_type, subject_id, correlation_id,
+    cause, inserted_at, scheduled_at
+) VALUES (
+    gen_random_uuid(), 'default', 'erase_user', 'available', 5, 4, 'user', '{}', 'req_town',
+    'town', now(), now()
+) RETURNING id::text
+"""
 RELAYED = "UPDATE work.relay SET position = 1000000000 RETURNING position"
 """No jobs are awaited here: what shows a payment's job need not wait for its relay."""

@@ -9,9 +9,11 @@ import pytest
 
 from api.call import Call
 from api.reply import Reply
+from ledger.commands.user import DeleteUser
 from ledger.errors import Reason, Refused
+from ledger.identity import new_id
 from ops.embedded.postgres import Place
-from projections.audit_log import FORGET_ORIGIN, PROJECTOR
+from projections.audit_log import PROJECTOR
 from projections.rebuild import verify
 from schema.seals import KeyEncryptionKeys
 from tests.api.bank import PASSWORD, WRAPPING_KEYS, Bank, Parts, followed, opened
@@ -260,8 +262,9 @@ def test_only_admins_and_auditors_look(bank: Bank, role: str) -> None:
 
 def test_an_erased_person_came_from_nowhere(bank: Bank, auditor: dict[str, Any]) -> None:
     tokens = signed_in(bank)
-    bank.execute("DELETE FROM log.data_keys WHERE subject = %s", id_of(tokens))
-    bank.execute(FORGET_ORIGIN, id_of(tokens))
+    [before] = told(bank, auditor, actor_id=id_of(tokens))
+    assert (before["ip"], before["user_agent"]) == ("127.0.0.1", AGENT)
+    bank.ask(DeleteUser(user_id=id_of(tokens), erasure_id=new_id()))
     [row] = told(bank, auditor, actor_id=id_of(tokens))
     assert (row["action"], row["ip"], row["user_agent"]) == ("LoginSucceeded", None, None)
     assert verify(bank.dsn, PROJECTOR, KeyEncryptionKeys(WRAPPING_KEYS)).compared

@@ -36,6 +36,7 @@ def change(person: Someone, **fields: Any) -> Any:
 @pytest.mark.parametrize("role", ["user", "support", "auditor", "admin"])
 def test_everybody_changes_their_own_name_and_address(office: Office, role: str) -> None:
     person = office.named(role)
+    data_of(person.get("/api/profile"))
     address = f" {new_id()}@Example.com "
     answer = person.put("/api/profile", {"full_name": " New Name ", "email": address})
     profile = data_of(answer)

@@ -131,6 +131,7 @@ class History:
             user_agent=None,
         )
         self.command((f"session-{session_id}", started))
+        self.sessions.append((session_id, user_id))
         return session_id
 
     def refresh(self, session_id: str) -> None:

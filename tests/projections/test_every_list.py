@@ -22,6 +22,7 @@ from tests.projections.test_page import CURSORS
 
 ROWS, COMING, STEPS = 28, 5, 3
 TABLE = re.compile(r"read\.(\w+)")
+LONG_AGO = "2025-01-01T00:00:00.000000Z"
 
 
 def listings() -> Iterator[Listing]:
@@ -79,7 +80,7 @@ def fill(database: psycopg.Connection, listing: Listing, rows: int) -> None:
 
 
 async def page_of(pool: Pool, listing: Listing, asked: dict[str, str]) -> Page:
-    return await fetch_page(pool, listing, parse(listing, asked, CURSORS), None)
+    return await fetch_page(pool, listing, parse(listing, asked, CURSORS), None, {"now": LONG_AGO})
 
 
 def ids_of(page: Page) -> list[str]:

@@ -16,7 +16,7 @@ CREATE TABLE read.audit_log (
     subject_id text COLLATE "C",
     ip text COLLATE "C",
     user_agent text,
-    sealed_for text COLLATE "C",
+    sealed_for uuid,
     correlation_id text COLLATE "C" NOT NULL,
     details jsonb NOT NULL,
     recorded_at text COLLATE "C" NOT NULL

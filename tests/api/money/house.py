@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx2
 import psycopg
-from msgspec.structs import astuple
 from uvicorn import Server
 
 from api.app import create_app
@@ -24,18 +23,19 @@ from api.wire import Wire
 from ledger.application import Ledger
 from ledger.commands.account import OpenAccount
 from ledger.commands.command import Command, Context
+from ledger.commands.service_account import CreateServiceAccount
 from ledger.commands.user import RegisterUser
 from ledger.events.event import Private
 from ledger.events.recorded import SYSTEM
 from ledger.identity import derived_id, new_id
+from ledger.policies.access import SCOPES
 from ops.composition import open_books
 from ops.http import endpoints_of, uses_of
 from ops.rates import BUILT_IN
-from ops.readmodels import keks_of, runner
+from ops.readmodels import runner
 from ops.server import server_config
 from ops.settings import read_settings
 from projections.checkpoints import Checkpoints
-from schema.postgres import connect
 from tests.api.serving import Served
 
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -48,7 +48,9 @@ ENVIRONMENT = {
     "REDIS_URL": "redis://127.0.0.1:1/0",
 }
 ROBOT = derived_id("tests", "robot of the house")
-ROBOT_WRITES, ROBOT_READS = "service:transfers:write", "service:ledger:read"
+ROBOT_WRITES, ROBOT_READS, ROBOT_HOLDS = (
+    f"service:{scope}" for scope in ("transfers:write", "ledger:read", "holds:write")
+)
 NUMBERS = count(1)
 MONEY: tuple[str, ...] = ("USD", "EUR", "JPY", "BHD", "CLF")
 
@@ -61,6 +63,16 @@ class House:
         self.roles: dict[str, str] = {}
         self.anna, self.boris = self.person(), self.person()
         self.ada, self.sue, self.audrey = map(self.person, ("admin", "support", "auditor"))
+        self.tell(
+            CreateServiceAccount(
+                service_id=ROBOT,
+                name="Robot",
+                scopes=tuple(SCOPES),
+                key_prefix="lbk_robot",
+                key_hash=bytes(32),
+                data_key_id=new_id(),
+            )
+        )
 
     def person(self, role: str = "user") -> str:
         """Let somebody join; return their id."""
@@ -170,7 +182,8 @@ async def authenticate(headers: Headers, *, fresh: bool = True) -> Principal:
     assert isinstance(fresh, bool)
     role, _, told = bearer_token(headers).partition(":")
     if role == "service":
-        return Principal(kind="service", id=ROBOT, role="service", scopes=frozenset({told}))
+        scopes = frozenset({told})
+        return Principal(kind="service", id=ROBOT, role="service", session_version=1, scopes=scopes)
     return Principal(kind="user", id=told, role=role)
 
 
@@ -178,9 +191,6 @@ async def authenticate(headers: Headers, *, fresh: bool = True) -> Principal:
 def opened(dsn: str) -> Iterator[House]:
     """Serve a house on a free loopback port, its read models in step, for the length of a block."""
     settings = read_settings({**ENVIRONMENT, "DATABASE_URL": dsn})
-    key = keks_of(settings).new_data_key(new_id(), ROBOT)
-    with connect(dsn) as connection:
-        connection.execute("INSERT INTO log.data_keys VALUES (%s, %s, %s, %s)", astuple(key))
     ready: Future[tuple[Server, Ledger, dict[type, Any]]] = Future()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

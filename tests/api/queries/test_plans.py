@@ -262,8 +262,8 @@ SELECT gen_random_uuid(), 'POSTED', {SOURCE}, {DESTINATION}, {SOURCE}, {DESTINAT
 """,
     "accounts": f"""
 INSERT INTO read.accounts (id, user_id, currency, account_type, status, balance, held, credit_limit,
-    spent_day, spent, last_four, version, inserted_at, updated_at)
-SELECT gen_random_uuid(), {WHO}, 'USD', 'CHECKING', 'ACTIVE', n, 0, 0, '', 0, '', 1,
-    {AT}, {AT} {NUMBERS}
+    spent_day, spent, last_four, named_in, holds, version, inserted_at, updated_at)
+SELECT gen_random_uuid(), {WHO}, 'USD', 'CHECKING', 'ACTIVE', n, 0, 0, '', 0, '', 1, '[]',
+    1, {AT}, {AT} {NUMBERS}
 """,
 }

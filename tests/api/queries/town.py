@@ -20,10 +20,12 @@ from api.consistency import Freshness
 from api.queries import (
     account_history,
     accounts,
+    events,
     exports,
     holds,
     ledger,
     payments,
+    projections,
     statements,
     transactions,
     transfers,
@@ -58,6 +60,8 @@ ENDPOINTS = (
     *holds.ENDPOINTS,
     *ledger.ENDPOINTS,
     *exports.ENDPOINTS,
+    *events.ENDPOINTS,
+    *projections.ENDPOINTS,
 )
 
 

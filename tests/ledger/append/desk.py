@@ -18,6 +18,7 @@ from tests.builders import AS_ANNA, NOON, RULES, TOWN, Line
 from tests.ledger.append.database import Database
 from tests.ledger.append.store import FakeStore
 from tests.ledger.append.vault import FakeVault
+from tests.ledger.books import FIRST_KEY
 
 T = TypeVar("T")
 
@@ -63,11 +64,9 @@ def submission(
     asked: Asked | None = None,
     session: tuple[str, int] | None = None,
 ) -> Submission:
+    session_id, version = session or (None, FIRST_KEY if by.type == "service" else None)
     context = Context(
-        actor=by,
-        correlation_id="req_test",
-        session_id=session and session[0],
-        session_version=session and session[1],
+        actor=by, correlation_id="req_test", session_id=session_id, session_version=version
     )
     return Submission(
         command=command,

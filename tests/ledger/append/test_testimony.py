@@ -19,6 +19,7 @@ from tests.builders import (
     ANNA,
     AS_ADA,
     AS_ANNA,
+    AS_ROBOT,
     AS_SUE,
     FIRST,
     HERS,
@@ -35,6 +36,7 @@ from tests.builders import (
     created,
     identity,
     log_out,
+    machine,
     opening,
     refresh,
     rehearsal,
@@ -208,8 +210,8 @@ def test_where_strangers_come_from_is_sealed_for_the_house_of_the_month() -> Non
     denied = RecordSecurityEvent(event=AccessDenied(outcome="denied"))
 
     async def story() -> None:
-        async with opened() as [desk]:
-            for by in (ANONYMOUS, Actor(type="service", id=identity("robot"), role="service")):
+        async with opened(*machine()) as [desk]:
+            for by in (ANONYMOUS, AS_ROBOT.recorded):
                 await ask(desk, denied, by, origin=Origin("198.51.100.1"))
                 metadata = metadata_of(desk)
                 assert metadata.actor == by

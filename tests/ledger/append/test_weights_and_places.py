@@ -16,9 +16,7 @@ from tests.builders import (
     AS_ADA,
     HERS,
     HIS,
-    PAYMENT,
     identity,
-    process,
     reversal,
     transfer,
     transfers,
@@ -115,7 +113,7 @@ def test_a_command_that_weighs_more_than_a_batch_is_not_kept_waiting() -> None:
         async with opened() as [desk]:
             desk.appender.meet_others()
             heavy = desk.submit(bulk("heavy", BATCH_MAX + 44))
-            light = [desk.submit(wish()), desk.submit(process(PAYMENT))]
+            light = [desk.submit(wish()), desk.submit(numbered(0, "0.01"))]
             told = await all_told([heavy, *light])
             assert all(isinstance(each, Outcome) for each in told)
 

@@ -38,6 +38,8 @@ SAID = {
     "projections rebuild": ("[NAME]...", "--all", "--repair", "exit code is 1"),
     "ledger check": ("invariants from the log", "exit 1", "--at", "--no-read-models"),
     "ledger export": ("journal", "--format", "--at", "--out"),
+    "ledger close": ("Seal a month",),
+    "ledger reopen": ("sealed month", "--reason"),
     "ledger trial-balance": ("sum to zero", "--currency"),
     "users create-admin": ("administrator", "--email", "--full-name", "--password-stdin"),
     "service create": ("printed once", "--name", "--scopes"),
@@ -52,6 +54,7 @@ SAID = {
     "users delete": ("erase", "no way back", "--id", "--email"),
     "openapi": ("OpenAPI", "--out"),
     "problems": ("reasons", "--format"),
+    "sandbox-bank": ("outside bank", "--host", "--port", "--data", "--random"),
     "tour": ("over HTTP", "--url", "demo data"),
 }
 
