@@ -93,11 +93,11 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
 class Doorway(msgspec.Struct, frozen=True, kw_only=True):
     """How customers get to one kind of outside bank and back.
 
-    `url_of` takes a state and a PKCE challenge; `exchange` a code and the verifier, and refuses
-    with why it failed.
+    `url_of` takes a state, a PKCE challenge and the customer's user name at the bank; `exchange` a
+    code and the verifier, and refuses with why it failed.
     """
 
-    url_of: Callable[[str, str], str]
+    url_of: Callable[[str, str, str | None], str]
     exchange: Callable[[str, str], Awaitable[Granted]]
 
 

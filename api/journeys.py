@@ -1,4 +1,4 @@
-"""A customer's way to a bank and back: state, PKCE and the cookie of the browser (banking.md §3)."""
+"""A customer's way to a bank and back: state, PKCE, the cookie of the browser (banking.md §3)."""
 
 import base64
 import hmac
@@ -17,19 +17,29 @@ from schema.bank_journeys import LIFE_SECONDS, Journey
 STATE_BYTES, VERIFIER_BYTES = 32, 48
 
 
+class Traveller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is on the way to which bank, for which connection."""
+
+    connection_id: str
+    user_id: str
+    provider: str
+    username: str | None
+
+
 class Departure(msgspec.Struct, frozen=True):
     """A way that has begun."""
 
     url: str
 
 
-async def depart(call: Call, connection_id: str, user_id: str, provider: str) -> Departure:
+async def depart(call: Call, traveller: Traveller) -> Departure:
     """Begin a way to a bank; its state is good once, for ten minutes."""
-    banking = call.use(Banking)
+    banking, connection_id = call.use(Banking), traveller.connection_id
     state, verifier = token(STATE_BYTES), token(VERIFIER_BYTES)
     sealed = banking.ring.seal(verifier, connection_id)
-    await bank_journeys.begin(banking.pool, state, connection_id, user_id, sealed)
-    return Departure(banking.door(provider).url_of(state, challenge_of(verifier)))
+    await bank_journeys.begin(banking.pool, state, connection_id, traveller.user_id, sealed)
+    door = banking.door(traveller.provider)
+    return Departure(door.url_of(state, challenge_of(verifier), traveller.username))
 
 
 async def arrive(call: Call, state: str) -> tuple[Journey, str]:

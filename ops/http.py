@@ -18,6 +18,7 @@ from prometheus_client import (
 from api.app import create_app
 from api.app import published as document_of
 from api.asking import Desk
+from api.banking import Banking
 from api.commands import (
     account_changes,
     accounts,
@@ -34,7 +35,6 @@ from api.commands import (
     sessions,
     transfers,
 )
-from api.commands.banks import bank_endpoints
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -50,7 +50,6 @@ from api.queries import account_history, exports, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
-from api.queries import banks as bank_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
 from api.queries import jobs as job_queries
@@ -76,6 +75,8 @@ from api.tokens import Terms, TokenKeys
 from api.wire import Limits, Wire
 from ledger.policies.limits import Rules
 from ops import VERSION
+from ops.bank_routes import bank_routes
+from ops.banking import banking_of, banks_of
 from ops.composition import Books, open_books
 from ops.configuration import tell_changes
 from ops.health import probes_of
@@ -114,7 +115,7 @@ def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
         *jobs.ENDPOINTS,
-        *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
+        *bank_routes(settings),
     )
 
 
@@ -137,7 +138,6 @@ def queries_of() -> tuple[Endpoint, ...]:
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
-        *bank_queries.ENDPOINTS,
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
@@ -160,6 +160,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
     exposed = registry()
     try:
         async with (
+            banks_of(settings, redis_url) as ports,
             open_rate_limits(settings, redis_url) as limits,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
@@ -172,6 +173,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
+                | {Banking: banking_of(settings, books.pool, ports)}
                 | {Feed: feed}
                 | ({} if limits is None else {RateLimits: limits})
                 | witness,

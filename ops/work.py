@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
@@ -11,14 +11,22 @@ from psycopg import Connection
 
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
+from ops.banking import open_banks, ring_of
 from ops.composition import open_books
 from ops.readmodels import process_name
 from ops.sealing import signer
 from ops.settings import Settings
 from schema.codec import decode_envelope
 from schema.postgres import connect
-from workers import due_holds, due_payments
+from workers import bank_schedules, due_holds, due_payments
 from workers.attempts import Actor
+from workers.bank_process import BANKS
+from workers.bank_rail import BankRail
+from workers.bank_schedules import BankSchedules
+from workers.bank_steps import BankSteps
+from workers.banks.books import LedgerBankBooks
+from workers.banks.port import BankPort
+from workers.banks.tokens import TokenVault
 from workers.books import LedgerBooks
 from workers.broker import build_broker
 from workers.crashpoints import CrashPoint, harmless
@@ -33,6 +41,7 @@ from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import PAYMENTS
 from workers.rails.book import BookRail
+from workers.rails.rail import Rail
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
@@ -88,15 +97,20 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     def listening() -> Connection[Any]:
         return connect(dsn, "ledgerbank_app")
 
-    with pool, ledger_thread(settings, dsn) as ledger:
+    with (
+        pool,
+        ledger_thread(settings, dsn) as ledger,
+        open_banks(settings, redis_url) as ports,
+    ):
         books = LedgerBooks(ledger)
+        outside = Outside(settings, pool, ledger, ports)
         sealing = sealing_of(settings, pool)
         parts = Parts(
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(*actors_of(pool, books), sealing.actor()),
-            managers=(PAYMENTS, ERASURES, DESK),
+            actors=(*actors_of(pool, books, outside.rails), sealing.actor(), *outside.actors),
+            managers=(PAYMENTS, ERASURES, DESK, BANKS),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -114,10 +128,31 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
     return {name: threads for name, threads in configured if not queues or name in queues}
 
 
-def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
-    """Return every kind of work."""
+class Outside:
+    """Everything a worker has to do with outside banks."""
+
+    def __init__(
+        self, settings: Settings, pool: Pool, ledger: Ledger, ports: Mapping[str, BankPort]
+    ) -> None:
+        books = LedgerBankBooks(ledger)
+        tokens = TokenVault(
+            pool=pool, clock=database_clock, ring=ring_of(settings), books=books, ports=ports
+        )
+        self.rails = {
+            name: BankRail(port, books, tokens)
+            for name, port in ports.items()
+            if port.capabilities.payments
+        }
+        self.actors = (
+            *BankSteps(books=books, ports=ports, tokens=tokens).actors(),
+            *BankSchedules(pool, database_clock, books).actors(),
+        )
+
+
+def actors_of(pool: Pool, books: LedgerBooks, rails: Mapping[str, Rail]) -> tuple[Actor, ...]:
+    """Return every kind of work that outside banks take no part in, but for their `rails`."""
     return (
-        *PaymentSteps(books, {"book": BookRail()}).actors(),
+        *PaymentSteps(books, {"book": BookRail(), **rails}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
@@ -131,7 +166,8 @@ def sealing_of(settings: Settings, pool: Pool) -> Sealing:
 
 def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
     """Return what is done again and again; each entry is an actor above."""
-    return (due_payments.ENTRY, due_holds.ENTRY, sealing_of(settings, pool).entry)
+    sealing = sealing_of(settings, pool).entry
+    return (due_payments.ENTRY, due_holds.ENTRY, sealing, *bank_schedules.ENTRIES)
 
 
 def schedule(settings: Settings, dsn: str, stop: Event) -> None:

@@ -11,12 +11,12 @@ from api.banking import Banking, Connected, Connection, Granted
 from api.call import Call
 from api.callers import ANYONE
 from api.commands.connections import show_connection
+from api.commands.payments import Watch
 from api.endpoint import Endpoint
 from api.envelope import encoded, enveloped, now_text
 from api.fields import Field
 from api.journeys import arrive
-from api.kinds import anything
-from api.parameters import free_text
+from api.kinds import anything, text
 from api.reply import JSON, Bare
 from api.routing import position_headers
 from api.witness import origin_of
@@ -30,6 +30,9 @@ from ledger.identity import new_id
 from ledger.times import utc_text
 
 SEE_OTHER = 303
+TEXT_LENGTH_MAX = 2_000
+IGNORED = ("error_description", "error_uri", "iss", "scope", "session_state")
+"""What banks also say to a browser, and nobody needs here."""
 
 
 async def come_back(call: Call) -> Bare:
@@ -43,21 +46,12 @@ async def come_back(call: Call) -> Bare:
         denied = DenyConnection(connection_id=journey.connection_id)
         await call.use(Desk).handle(denied, context, Asked())
         raise Refused(Reason.CONSENT_DENIED, error=str(error)[:100])
-    provider = await provider_of(call, journey.connection_id)
+    known: Any = await call.use(Watch).current(f"connection-{journey.connection_id}")
+    provider = known.state.terms.provider
     granted = await call.use(Banking).door(provider).exchange(code, verifier)
     command = authorising(call, journey.connection_id, journey.user_id, granted)
     outcome = await call.use(Desk).handle(command, context, Asked(render=render))
     return told(call, outcome)
-
-
-async def provider_of(call: Call, connection_id: str) -> str:
-    """Return the adapter that serves a connection."""
-    async with call.use(Banking).pool.connection() as connection:
-        row = await (await connection.execute(PROVIDER, (connection_id,))).fetchone()
-    if row is None:
-        raise Refused(Reason.INVALID_OAUTH_STATE, parameter="state")
-    provider: str = row[0]
-    return provider
 
 
 def context_of_customer(call: Call, user_id: str) -> Context:
@@ -129,10 +123,10 @@ ENDPOINTS = (
         summary="Come back from an outside bank",
         tag="Bank connections",
         query=(
-            Field("code", free_text()),
-            Field("state", free_text(), required=True),
-            Field("error", free_text()),
-            *(Field(name, anything()) for name in ("error_description", "error_uri", "iss", "scope")),
+            Field("code", text(1, TEXT_LENGTH_MAX)),
+            Field("state", text(1, TEXT_LENGTH_MAX), required=True),
+            Field("error", text(1, TEXT_LENGTH_MAX)),
+            *(Field(name, anything()) for name in IGNORED),
         ),
         data=Connected,
         reasons=(
@@ -147,4 +141,3 @@ ENDPOINTS = (
         ),
     ),
 )
-PROVIDER = "SELECT provider FROM read.connections WHERE id = %s"

@@ -12,7 +12,7 @@ from api.callers import CUSTOMER
 from api.commands.payments import Watch
 from api.endpoint import Endpoint
 from api.fields import Field, FieldTable
-from api.journeys import cookie_header, depart
+from api.journeys import Traveller, cookie_header, depart
 from api.kinds import integer, pattern, uuid
 from api.reply import Bare
 from ledger.commands.asked import Loaded, Reveal
@@ -25,6 +25,7 @@ from ledger.commands.connection import (
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private
 from ledger.identity import new_id
+from ledger.policies import access
 from projections import banks
 
 FREQUENCY_MIN_SECONDS, FREQUENCY_MAX_SECONDS, FREQUENCY_SECONDS = 300, 86_400, 3_600
@@ -48,7 +49,13 @@ async def request(call: Call) -> Bare:
         username=Private(call.body["username"], user_id),
         sync_frequency=call.body["sync_frequency"],
     )
-    departure = await depart(call, connection_id, user_id, bank.provider)
+    traveller = Traveller(
+        connection_id=connection_id,
+        user_id=user_id,
+        provider=bank.provider,
+        username=call.body["username"],
+    )
+    departure = await depart(call, traveller)
     told = Told(show=partial(show_connecting, departure.url), status=201)
     return with_cookie(call, await ask(call, command, told))
 
@@ -56,11 +63,19 @@ async def request(call: Call) -> Bare:
 async def reconnect(call: Call) -> Bare:
     """Let the customer consent once more for the same connection."""
     connection_id = call.path["id"]
-    known: Any = (await call.use(Watch).current(f"connection-{connection_id}")).state
-    if not hasattr(known, "terms"):
+    loaded = await call.use(Watch).current(f"connection-{connection_id}")
+    known: Any = loaded.state
+    if loaded.version == 0:
         raise Refused(Reason.CONNECTION_NOT_FOUND, field="id")
-    terms = known.terms
-    departure = await depart(call, connection_id, terms.user_id, terms.provider)
+    access.may_reconnect(call.principal.actor, known.terms.user_id)
+    reveal = await call.use(Watch).reveal_of(loaded)
+    traveller = Traveller(
+        connection_id=connection_id,
+        user_id=known.terms.user_id,
+        provider=known.terms.provider,
+        username=reveal(known.terms.username),
+    )
+    departure = await depart(call, traveller)
     told = Told(show=partial(show_connecting, departure.url))
     return with_cookie(call, await ask(call, ReopenConnection(connection_id=connection_id), told))
 

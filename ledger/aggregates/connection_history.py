@@ -103,7 +103,12 @@ def read(connection: Connection, event: HistoryEvent, at: str) -> Connection:
             return replace(connection, accounts={**connection.accounts, external: account_id})
         case BankTransactionImported(provider_status="pending"):
             waiting = Waiting(
-                event.transaction_id, event.account_id, event.external_id, event.amount, at
+                event.transaction_id,
+                event.account_id,
+                event.external_id,
+                event.amount,
+                event.occurred_at,
+                at,
             )
             return with_waiting(connection, event.account_id, event.external_id, waiting)
         case BankTransactionPosted() | BankTransactionDropped() | BankTransactionMatched():

@@ -53,6 +53,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     account_id: str
     external_id: str
     amount: int
+    occurred_at: str
     told_at: str
 
 

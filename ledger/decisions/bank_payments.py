@@ -5,7 +5,7 @@ from ledger.commands.connection import BankLine
 from ledger.commands.payment import CompletePayment
 from ledger.decisions.reconciliations import find
 from ledger.decisions.settlements import complete_payment
-from ledger.decisions.view import View
+from ledger.decisions.view import Claim, View
 from ledger.events.payment import PaymentCreated
 from ledger.events.reconciliation import AmountMismatchFound, LateSettlementFound
 from ledger.identity import derived_id, is_id
@@ -27,6 +27,7 @@ def match_payment(view: View, account_id: str, line: BankLine) -> str | None:
     terms = state.terms
     if terms.user_bank_account_id != account_id or terms.rail == "book":
         return None
+    view.change_claim(EXTERNAL_ID, f"{terms.rail}/{line.external_id}", Claim(payment_id))
     settle(view, payment_id, state, line)
     return payment_id
 
