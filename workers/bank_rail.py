@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-import msgspec
 from typing_extensions import override
 
 from ledger.commands.command import Context
@@ -18,12 +17,11 @@ from workers.retries import Failed
 A = TypeVar("A")
 
 
-class BankRail(Rail, msgspec.Struct, frozen=True):
+class BankRail(Rail):
     """Asks the bank that the payment's account mirrors; the payment id is the key of everything."""
 
-    port: BankPort
-    books: BankBooks
-    tokens: TokenVault
+    def __init__(self, port: BankPort, books: BankBooks, tokens: TokenVault) -> None:
+        self.port, self.books, self.tokens = port, books, tokens
 
     @override
     def submit(self, order: Order) -> Answer:

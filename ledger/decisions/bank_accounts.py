@@ -43,7 +43,8 @@ def take_bank_account(view: View, command: TakeBankAccount) -> str:
         bank_code=known.terms.bank_code,
     )
     view.record(stream, *account.decide(state, link))
-    view.change_claim(EXTERNAL_ACCOUNT, external, Claim(account_id))
+    if held is None:
+        view.change_claim(EXTERNAL_ACCOUNT, external, Claim(account_id))
     if known.accounts.get(command.external_account_id) != account_id:
         found = BankAccountFound(
             external_account_id=command.external_account_id, account_id=account_id

@@ -106,9 +106,10 @@ def authorise_connection(view: View, command: AuthoriseConnection) -> str:
     if not active_owner(view, known.terms.user_id):
         raise Refused(Reason.INVALID_OAUTH_STATE, parameter="state")
     events = connection.decide(known, command, view.now, view.caller.id)
-    take_triple(view, triple_of(view, known), command.connection_id)
-    view.record(stream, *events)
-    keep_tokens(view, command.connection_id, command.tokens)
+    if events:
+        take_triple(view, triple_of(view, known), command.connection_id)
+        view.record(stream, *events)
+        keep_tokens(view, command.connection_id, command.tokens)
     return stream
 
 
@@ -116,8 +117,10 @@ def refresh_tokens(view: View, command: RefreshTokens) -> str:
     """Replace the tokens of a connection that lives."""
     stream = f"connection-{command.connection_id}"
     known = existing(view, command.connection_id)
-    view.record(stream, *connection.decide(known, command, view.now, view.caller.id))
-    keep_tokens(view, command.connection_id, command.tokens)
+    events = connection.decide(known, command, view.now, view.caller.id)
+    view.record(stream, *events)
+    if events:
+        keep_tokens(view, command.connection_id, command.tokens)
     return stream
 
 
