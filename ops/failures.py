@@ -12,6 +12,7 @@ from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
 from ops.embedded.start import StartFailed
 from ops.eventlog import OTHER_KEYS
+from ops.log_files import Unfit
 from ops.proving.bundle import Unreadable
 from ops.settings import SettingsRefused
 from projections.identities import Unbalanced
@@ -35,7 +36,7 @@ def exit_code_of(failure: BaseException) -> int:
             return FAILED
         case Differs() | Hole() | Undecodable() | Poisoned() | Altered() | Unreadable():
             return told(FAILED, str(failure))
-        case Unbalanced():
+        case Unbalanced() | Unfit():
             return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")

@@ -11,7 +11,8 @@ from psycopg import Connection
 
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
-from ops.banking import open_banks, ring_of
+from ops.bank_work import Outside
+from ops.banking import open_banks
 from ops.composition import open_books
 from ops.readmodels import process_name
 from ops.sealing import signer
@@ -21,12 +22,6 @@ from schema.postgres import connect
 from workers import bank_schedules, due_holds, due_payments
 from workers.attempts import Actor
 from workers.bank_process import BANKS
-from workers.bank_rail import BankRail
-from workers.bank_schedules import BankSchedules
-from workers.bank_steps import BankSteps
-from workers.banks.books import LedgerBankBooks
-from workers.banks.port import BankPort
-from workers.banks.tokens import TokenVault
 from workers.books import LedgerBooks
 from workers.broker import build_broker
 from workers.crashpoints import CrashPoint, harmless
@@ -39,13 +34,14 @@ from workers.erasure_steps import ErasureSteps
 from workers.estates import ReadEstates
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
-from workers.payments import PAYMENTS
+from workers.payments import Patience, payments_with
 from workers.rails.book import BookRail
 from workers.rails.rail import Rail
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
 from workers.sealing import Sealing
+from workers.settlements import Settlements
 
 THREADS_BESIDE_JOBS = 4
 
@@ -109,8 +105,12 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(*actors_of(pool, books, outside.rails), sealing.actor(), *outside.actors),
-            managers=(PAYMENTS, ERASURES, DESK, BANKS),
+            actors=(
+                *actors_of(settings, pool, books, outside.rails),
+                sealing.actor(),
+                *outside.actors,
+            ),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -128,35 +128,28 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
     return {name: threads for name, threads in configured if not queues or name in queues}
 
 
-class Outside:
-    """Everything a worker has to do with outside banks."""
-
-    def __init__(
-        self, settings: Settings, pool: Pool, ledger: Ledger, ports: Mapping[str, BankPort]
-    ) -> None:
-        books = LedgerBankBooks(ledger)
-        tokens = TokenVault(
-            pool=pool, clock=database_clock, ring=ring_of(settings), books=books, ports=ports
-        )
-        self.rails = {
-            name: BankRail(port, books, tokens)
-            for name, port in ports.items()
-            if port.capabilities.payments
-        }
-        self.actors = (
-            *BankSteps(books=books, ports=ports, tokens=tokens).actors(),
-            *BankSchedules(pool, database_clock, books).actors(),
-        )
-
-
-def actors_of(pool: Pool, books: LedgerBooks, rails: Mapping[str, Rail]) -> tuple[Actor, ...]:
+def actors_of(
+    settings: Settings, pool: Pool, books: LedgerBooks, rails: Mapping[str, Rail]
+) -> tuple[Actor, ...]:
     """Return every kind of work that outside banks take no part in, but for their `rails`."""
     return (
         *PaymentSteps(books, {"book": BookRail(), **rails}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
+        settlements_of(settings, pool).actor(),
     )
+
+
+def settlements_of(settings: Settings, pool: Pool) -> Settlements:
+    """Return what asks about payments that their rails have accepted."""
+    return Settlements(pool, database_clock, settings.money.rail_poll_seconds)
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how long rails that settle later are waited for."""
+    money = settings.money
+    return Patience(money.rail_poll_seconds, money.rail_settlement_timeout_hours)
 
 
 def sealing_of(settings: Settings, pool: Pool) -> Sealing:
@@ -166,8 +159,13 @@ def sealing_of(settings: Settings, pool: Pool) -> Sealing:
 
 def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
     """Return what is done again and again; each entry is an actor above."""
-    sealing = sealing_of(settings, pool).entry
-    return (due_payments.ENTRY, due_holds.ENTRY, sealing, *bank_schedules.ENTRIES)
+    return (
+        due_payments.ENTRY,
+        due_holds.ENTRY,
+        sealing_of(settings, pool).entry,
+        settlements_of(settings, pool).entry,
+        *bank_schedules.ENTRIES,
+    )
 
 
 def schedule(settings: Settings, dsn: str, stop: Event) -> None:
