@@ -19,10 +19,12 @@ from api.app import create_app
 from api.app import published as document_of
 from api.asking import Desk
 from api.banking import Banking
+from api.breakers import BreakerPanel
 from api.commands import (
     account_changes,
     accounts,
     auth,
+    breakers,
     bulk,
     holds,
     jobs,
@@ -50,6 +52,8 @@ from api.queries import account_history, exports, receipts, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
+from api.queries import banks as bank_queries
+from api.queries import breakers as breaker_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
 from api.queries import idempotency as idempotency_queries
@@ -76,6 +80,7 @@ from ledger.policies.limits import Rules
 from ops import VERSION
 from ops.bank_routes import bank_routes
 from ops.banking import banking_of, banks_of
+from ops.breakers import open_panel
 from ops.composition import Books, open_books
 from ops.configuration import tell_changes
 from ops.health import probes_of
@@ -117,6 +122,8 @@ def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
         *holds.ENDPOINTS,
         *jobs.ENDPOINTS,
         *bank_routes(settings),
+        *breakers.ENDPOINTS,
+        *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
     )
 
 
@@ -146,6 +153,7 @@ def queries_of() -> tuple[Endpoint, ...]:
         *receipts.ENDPOINTS,
         *event_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
+        *breaker_queries.ENDPOINTS,
         *idempotency_queries.ENDPOINTS,
     )
 
@@ -165,6 +173,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
         async with (
             banks_of(settings, redis_url) as ports,
             open_rate_limits(settings, redis_url) as limits,
+            open_panel(settings, redis_url) as panel,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
             open_witness(settings, books, exposed) as witness,
@@ -178,6 +187,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
                 | {Banking: banking_of(settings, books.pool, ports)}
                 | {Feed: feed}
+                | {Feed: feed, BreakerPanel: panel}
                 | ({} if limits is None else {RateLimits: limits})
                 | witness,
                 authenticate=authenticator_of(books, gate).authenticate,
