@@ -52,7 +52,6 @@ from api.queries import account_history, exports, receipts, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
-from api.queries import banks as bank_queries
 from api.queries import breakers as breaker_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
@@ -123,7 +122,6 @@ def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
         *jobs.ENDPOINTS,
         *bank_routes(settings),
         *breakers.ENDPOINTS,
-        *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
     )
 
 
