@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
@@ -36,7 +36,6 @@ from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import Patience, payments_with
 from workers.rails.book import BookRail
-from workers.rails.rail import Rail
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
@@ -105,11 +104,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(
-                *actors_of(settings, pool, books, outside.rails),
-                sealing.actor(),
-                *outside.actors,
-            ),
+            actors=(*actors_of(settings, pool, books, outside), sealing.actor()),
             managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS),
             decode=decode_envelope,
             chance=secrets.randbelow,
@@ -129,11 +124,12 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
 
 
 def actors_of(
-    settings: Settings, pool: Pool, books: LedgerBooks, rails: Mapping[str, Rail]
+    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside
 ) -> tuple[Actor, ...]:
-    """Return every kind of work that outside banks take no part in, but for their `rails`."""
+    """Return every kind of work."""
     return (
-        *PaymentSteps(books, {"book": BookRail(), **rails}).actors(),
+        *outside.actors,
+        *PaymentSteps(books, {"book": BookRail(), **outside.rails}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
