@@ -10,7 +10,10 @@ from psycopg_pool import PoolTimeout
 
 from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
+from ops.backups.folder import NotRestorable
+from ops.backups.taking import BackupFailed
 from ops.embedded.start import StartFailed
+from ops.erasures import UnreadableRegister
 from ops.eventlog import OTHER_KEYS
 from ops.log_files import Unfit
 from ops.proving.bundle import Unreadable
@@ -23,6 +26,11 @@ from schema.migrate import MigrationRefused
 from schema.sealing import Altered
 
 FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
+TOLD = (
+    Differs, Hole, Undecodable, Poisoned, Unbalanced, Altered, Unreadable, UnreadableRegister,
+    NotRestorable, BackupFailed, Unfit,
+)  # fmt: skip
+"""What says by itself what is wrong."""
 
 
 class CheckFailed(Exception):
@@ -31,13 +39,11 @@ class CheckFailed(Exception):
 
 def exit_code_of(failure: BaseException) -> int:
     """Say on standard error what went wrong; return the exit code. Re-raises what is a bug."""
+    if isinstance(failure, TOLD):
+        return told(FAILED, str(failure))
     match failure:
         case CheckFailed():
             return FAILED
-        case Differs() | Hole() | Undecodable() | Poisoned() | Altered() | Unreadable():
-            return told(FAILED, str(failure))
-        case Unbalanced() | Unfit():
-            return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")
         case Refused():
