@@ -34,9 +34,6 @@ class Meters:
         self.open_streams = Gauge(
             "ledgerbank_open_streams", "Streams that are open", ["kind"], registry=registry
         )
-        self.sealed_tree_size = Gauge(
-            "ledgerbank_sealed_tree_size", "Events under the newest signed head", registry=registry
-        )
         self.children: dict[Labels, tuple[Counter, Histogram]] = {}
 
     def count(self, labels: Labels, seconds: float) -> None:

@@ -1,13 +1,10 @@
 """GET /api/metrics…: the counters of this process, for a Prometheus server to fetch."""
 
-import asyncio
 from hmac import compare_digest
 from typing import Literal
 
 import msgspec
 from prometheus_client import generate_latest
-from psycopg import Error as PsycopgError
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from api.call import Call
 from api.callers import ANYONE, bearer_token
@@ -15,12 +12,10 @@ from api.endpoint import Endpoint
 from api.envelope import encoded, now_text
 from api.negotiation import ANY_TYPE
 from api.probes import Check, Probes, judge
-from api.reading import Reading
 from api.reply import Bare, Reply
+from api.work_meters import WorkMeters
 from ledger.errors import Reason, Refused
-from projections import tree_heads
 
-ASKED_SECONDS = 1.0
 EXPOSITION = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -51,22 +46,12 @@ def check_token(call: Call) -> None:
 
 
 async def show_metrics(call: Call) -> Bare:
-    """Show every series of this process."""
+    """Show every series of this process, and how far what is beside the log has come."""
     check_token(call)
-    await read_sealed(call)
+    work = call.edge.uses.get(WorkMeters)
+    if work is not None:
+        await work.look()
     return Bare(body=generate_latest(call.edge.meters.registry), content_type=EXPOSITION)
-
-
-async def read_sealed(call: Call) -> None:
-    """Ask how far the log is sealed; what cannot be said now is what was said last."""
-    reading = call.edge.uses.get(Reading)
-    if reading is None:
-        return
-    try:
-        head = await asyncio.wait_for(tree_heads.one(reading.pool, None), ASKED_SECONDS)
-    except (TimeoutError, PsycopgError, PoolTimeout, TooManyRequests):
-        return
-    call.edge.meters.sealed_tree_size.set(0 if head is None else head.tree_size)
 
 
 async def show_metrics_health(call: Call) -> Reply:
