@@ -31,12 +31,13 @@ from workers.erasure_steps import ErasureSteps
 from workers.estates import ReadEstates
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
-from workers.payments import PAYMENTS
+from workers.payments import Patience, payments_with
 from workers.rails.book import BookRail
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
 from workers.sealing import Sealing
+from workers.settlements import Settlements
 
 THREADS_BESIDE_JOBS = 4
 
@@ -95,8 +96,8 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(*actors_of(pool, books), sealing.actor()),
-            managers=(PAYMENTS, ERASURES, DESK),
+            actors=(*actors_of(settings, pool, books), sealing.actor()),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -114,14 +115,26 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
     return {name: threads for name, threads in configured if not queues or name in queues}
 
 
-def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
+def actors_of(settings: Settings, pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
         *PaymentSteps(books, {"book": BookRail()}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
+        settlements_of(settings, pool).actor(),
     )
+
+
+def settlements_of(settings: Settings, pool: Pool) -> Settlements:
+    """Return what asks about payments that their rails have accepted."""
+    return Settlements(pool, database_clock, settings.money.rail_poll_seconds)
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how long rails that settle later are waited for."""
+    money = settings.money
+    return Patience(money.rail_poll_seconds, money.rail_settlement_timeout_hours)
 
 
 def sealing_of(settings: Settings, pool: Pool) -> Sealing:
@@ -131,7 +144,12 @@ def sealing_of(settings: Settings, pool: Pool) -> Sealing:
 
 def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
     """Return what is done again and again; each entry is an actor above."""
-    return (due_payments.ENTRY, due_holds.ENTRY, sealing_of(settings, pool).entry)
+    return (
+        due_payments.ENTRY,
+        due_holds.ENTRY,
+        sealing_of(settings, pool).entry,
+        settlements_of(settings, pool).entry,
+    )
 
 
 def schedule(settings: Settings, dsn: str, stop: Event) -> None:

@@ -302,6 +302,7 @@ WHOLE_BANK = (
     by_role("cancel job", "DELETE /api/jobs/{id}", STAFF),
     by_role("retry dead letter", "POST /api/jobs/dead/{id}/retry", STAFF),
     row("projections: read", "GET /api/projections", READER),
+    row("own keys", "GET /api/idempotency/{key}", KNOWN, 404, target="unknown"),
     row("breakers: read", "GET /api/circuit-breakers", READER),
     row("events", "GET /api/events", INSPECTOR),
     by_role("events", "GET /api/events/{position}", INSPECTOR),
