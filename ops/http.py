@@ -18,10 +18,12 @@ from prometheus_client import (
 from api.app import create_app
 from api.app import published as document_of
 from api.asking import Desk
+from api.breakers import BreakerPanel
 from api.commands import (
     account_changes,
     accounts,
     auth,
+    breakers,
     bulk,
     holds,
     jobs,
@@ -51,6 +53,7 @@ from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
 from api.queries import banks as bank_queries
+from api.queries import breakers as breaker_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
 from api.queries import idempotency as idempotency_queries
@@ -75,6 +78,7 @@ from api.throttle import Throttle
 from api.wire import Limits, Wire
 from ledger.policies.limits import Rules
 from ops import VERSION
+from ops.breakers import open_panel
 from ops.composition import Books, open_books
 from ops.configuration import tell_changes
 from ops.health import probes_of
@@ -115,6 +119,7 @@ def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
         *jobs.ENDPOINTS,
+        *breakers.ENDPOINTS,
         *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
     )
 
@@ -146,6 +151,7 @@ def queries_of() -> tuple[Endpoint, ...]:
         *receipts.ENDPOINTS,
         *event_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
+        *breaker_queries.ENDPOINTS,
         *idempotency_queries.ENDPOINTS,
     )
 
@@ -164,6 +170,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
     try:
         async with (
             open_rate_limits(settings, redis_url) as limits,
+            open_panel(settings, redis_url) as panel,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
             open_witness(settings, books, exposed) as witness,
@@ -175,7 +182,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
-                | {Feed: feed}
+                | {Feed: feed, BreakerPanel: panel}
                 | ({} if limits is None else {RateLimits: limits})
                 | witness,
                 authenticate=authenticator_of(books, gate).authenticate,

@@ -314,6 +314,13 @@ WHOLE_BANK = (
     row("projections: read", "GET /api/projections", READER),
     row("own keys", "GET /api/idempotency/{key}", KNOWN, 404, target="unknown"),
     row("breakers: read", "GET /api/circuit-breakers", READER),
+    row(
+        "breakers: reset",
+        "POST /api/circuit-breakers/{name}/reset",
+        ADMIN,
+        404,
+        target="unknown",
+    ),
     row("events", "GET /api/events", INSPECTOR),
     by_role("events", "GET /api/events/{position}", INSPECTOR),
     row("streams", "GET /api/streams/{id}", INSPECTOR, 404, target="unknown"),
