@@ -1,6 +1,7 @@
 """Users over HTTP: who lets whom join, sees whom, changes what, and deletes (http.md §4.6)."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest

@@ -100,10 +100,10 @@ def abuse_tokens(tell: Callable[..., httpx2.Response], somebody: Person, forged:
 
 def machine_keys(tell: Callable[..., httpx2.Response], town: Town) -> list[str]:
     """Make a machine, replace its key, and use the old one; return both keys."""
-    key = {"idempotency_key": canary("key")}
+    key = canary("key")
     asked = {"name": "Robot", "scopes": ["accounts:read"]}
-    made = town.admin.made("/api/service-accounts", asked, **key)
-    town.admin.made("/api/service-accounts", asked, **key)
+    made = town.admin.made("/api/service-accounts", asked, idempotency_key=key)
+    town.admin.made("/api/service-accounts", asked, idempotency_key=key)
     rotated = town.admin.made(f"/api/service-accounts/{made['id']}/rotate-key")
     old, new = f"Bearer {made['api_key']}", f"Bearer {rotated['api_key']}"
     assert tell("GET", "/api/accounts", authorization=new).status_code == 200
