@@ -1,5 +1,6 @@
 """Settings → the HTTP application: every route, and the things that routes are made of."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,12 +18,15 @@ from prometheus_client import (
 from api.app import create_app
 from api.app import published as document_of
 from api.asking import Desk
+from api.breakers import BreakerPanel
 from api.commands import (
     account_changes,
     accounts,
     auth,
+    breakers,
     bulk,
     holds,
+    jobs,
     payments,
     periods,
     postings,
@@ -44,20 +48,25 @@ from api.gate import Gate
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
-from api.queries import account_history, exports, statements, stream
+from api.queries import account_history, exports, receipts, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
 from api.queries import banks as bank_queries
+from api.queries import breakers as breaker_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
+from api.queries import idempotency as idempotency_queries
+from api.queries import jobs as job_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
 from api.queries import postings as posting_queries
+from api.queries import projections as projection_queries
 from api.queries import proofs as proof_queries
 from api.queries import quotes as quote_queries
 from api.queries import service_accounts as service_account_queries
 from api.queries import sessions as session_queries
+from api.queries import trace as trace_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.queries import users as user_queries
@@ -65,19 +74,20 @@ from api.rate_limits import RateLimits
 from api.rates import Rates
 from api.reading import Reading
 from api.service_keys import ServiceKeys
-from api.throttle import Patience, Throttle
-from api.token_keys import signing_key
-from api.tokens import Terms, TokenKeys
+from api.throttle import Throttle
 from api.wire import Limits, Wire
 from ledger.policies.limits import Rules
 from ops import VERSION
+from ops.breakers import open_panel
 from ops.composition import Books, open_books
 from ops.configuration import tell_changes
 from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
 from ops.rate_limits import open_rate_limits
 from ops.rates import rates_of
+from ops.replays import counting
 from ops.settings import Settings
+from ops.signing_in import patience_of, tokens_of
 from ops.witness import open_witness
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
@@ -88,6 +98,11 @@ from schema.vault import KeyVault
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
     """Return every route of the product, commands first."""
+    return (*commands_of(settings), *queries_of())
+
+
+def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """Return the routes that ask for something to be done."""
     return (
         *auth.ENDPOINTS,
         *sessions.ENDPOINTS,
@@ -103,7 +118,15 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *postings.ENDPOINTS,
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
+        *jobs.ENDPOINTS,
+        *breakers.ENDPOINTS,
         *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
+    )
+
+
+def queries_of() -> tuple[Endpoint, ...]:
+    """Return the routes that ask what is."""
+    return (
         *auth_queries.ENDPOINTS,
         *session_queries.ENDPOINTS,
         *service_account_queries.ENDPOINTS,
@@ -115,6 +138,8 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
         *hold_queries.ENDPOINTS,
+        *job_queries.ENDPOINTS,
+        *trace_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
@@ -123,7 +148,11 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
         *proof_queries.ENDPOINTS,
+        *receipts.ENDPOINTS,
         *event_queries.ENDPOINTS,
+        *projection_queries.ENDPOINTS,
+        *breaker_queries.ENDPOINTS,
+        *idempotency_queries.ENDPOINTS,
     )
 
 
@@ -141,6 +170,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
     try:
         async with (
             open_rate_limits(settings, redis_url) as limits,
+            open_panel(settings, redis_url) as panel,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
             open_witness(settings, books, exposed) as witness,
@@ -152,7 +182,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
-                | {Feed: feed}
+                | {Feed: feed, BreakerPanel: panel}
                 | ({} if limits is None else {RateLimits: limits})
                 | witness,
                 authenticate=authenticator_of(books, gate).authenticate,
@@ -204,7 +234,11 @@ def uses_of(
         KeyVault: books.vault,
         Rules: books.rules,
         Rates: rates_of(settings),
-        Desk: Desk(handle=ledger.handle, epoch=books.epoch, secret=settings.core.index_key),
+        Desk: Desk(
+            handle=counting(ledger.handle, books.pool),
+            epoch=books.epoch,
+            secret=settings.core.index_key,
+        ),
         Watch: Watch(ledger.current, ledger.reading),
         Reading: Reading(
             pool=books.pool,
@@ -213,6 +247,7 @@ def uses_of(
             digest=books.vault.digest,
             keks=books.vault.keks,
         ),
+        jobs.Counter: jobs.Counter(asyncio.Lock()),
         PaymentDefaults: PaymentDefaults(settings.money.payment_auto_process),
         Freshness: Freshness(
             head=checkpoints.head,
@@ -221,29 +256,6 @@ def uses_of(
             wait_ms=settings.http.read_wait_ms,
         ),
     }
-
-
-def tokens_of(settings: Settings) -> TokenKeys:
-    """Return the keys and terms of tokens."""
-    identity = settings.identity
-    signing = signing_key(
-        secret=identity.jwt_secret,
-        private_key=identity.jwt_private_key,
-        kid=identity.jwt_key_id,
-    )
-    terms = Terms(
-        issuer=identity.jwt_issuer,
-        audience=identity.jwt_audience,
-        access_seconds=identity.access_token_ttl_seconds,
-        refresh_seconds=identity.refresh_token_ttl_seconds,
-    )
-    return TokenKeys(signing, identity.jwt_previous_keys, terms)
-
-
-def patience_of(settings: Settings) -> Patience:
-    """Return how failed logins are slowed down."""
-    identity = settings.identity
-    return Patience(identity.login_failures_before_delay, identity.login_max_delay_seconds)
 
 
 def wire_of(settings: Settings) -> Wire:

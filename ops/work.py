@@ -21,7 +21,9 @@ from workers import due_holds, due_payments
 from workers.attempts import Actor
 from workers.books import LedgerBooks
 from workers.broker import build_broker
+from workers.crashpoints import CrashPoint, harmless
 from workers.database import Pool, database_clock, open_pool
+from workers.desk import DESK
 from workers.due_holds import DueHolds
 from workers.due_payments import DuePayments
 from workers.erasure import ERASURES
@@ -29,12 +31,13 @@ from workers.erasure_steps import ErasureSteps
 from workers.estates import ReadEstates
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
-from workers.payments import PAYMENTS
+from workers.payments import Patience, payments_with
 from workers.rails.book import BookRail
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
 from workers.sealing import Sealing
+from workers.settlements import Settlements
 
 THREADS_BESIDE_JOBS = 4
 
@@ -70,15 +73,17 @@ def ledger_thread(settings: Settings, dsn: str) -> Iterator[Ledger]:
         thread.join()
 
 
-def work(
-    settings: Settings, dsn: str, redis_url: str, queues: tuple[str, ...], stop: Event
+def work(  # noqa: PLR0913  # what a worker process is made of
+    settings: Settings,
+    dsn: str,
+    redis_url: str,
+    queues: tuple[str, ...],
+    stop: Event,
+    *,
+    crashpoint: CrashPoint = harmless,
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
-    concurrency = {
-        name: threads
-        for name, threads in settings.jobs.queues.items()
-        if not queues or name in queues
-    }
+    concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
 
     def listening() -> Connection[Any]:
@@ -91,26 +96,45 @@ def work(
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(*actors_of(pool, books), sealing.actor()),
-            managers=(PAYMENTS, ERASURES),
+            actors=(*actors_of(settings, pool, books), sealing.actor()),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
             queues=concurrency,
             rules=rules_of(settings),
+            crashpoint=crashpoint,
             chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
 
 
-def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
+def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int]:
+    """Return how many jobs of each of `queues` (none named: all) are worked on at once."""
+    configured = settings.jobs.queues.items()
+    return {name: threads for name, threads in configured if not queues or name in queues}
+
+
+def actors_of(settings: Settings, pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
         *PaymentSteps(books, {"book": BookRail()}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
+        settlements_of(settings, pool).actor(),
     )
+
+
+def settlements_of(settings: Settings, pool: Pool) -> Settlements:
+    """Return what asks about payments that their rails have accepted."""
+    return Settlements(pool, database_clock, settings.money.rail_poll_seconds)
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how long rails that settle later are waited for."""
+    money = settings.money
+    return Patience(money.rail_poll_seconds, money.rail_settlement_timeout_hours)
 
 
 def sealing_of(settings: Settings, pool: Pool) -> Sealing:
@@ -120,7 +144,12 @@ def sealing_of(settings: Settings, pool: Pool) -> Sealing:
 
 def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
     """Return what is done again and again; each entry is an actor above."""
-    return (due_payments.ENTRY, due_holds.ENTRY, sealing_of(settings, pool).entry)
+    return (
+        due_payments.ENTRY,
+        due_holds.ENTRY,
+        sealing_of(settings, pool).entry,
+        settlements_of(settings, pool).entry,
+    )
 
 
 def schedule(settings: Settings, dsn: str, stop: Event) -> None:

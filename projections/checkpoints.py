@@ -199,7 +199,10 @@ LIST = """
 SELECT coalesce(json_agg(found ORDER BY found.name), '[]')
 FROM (
     SELECT c.projection AS name, c.position, head.position AS head,
-        head.position - c.position AS lag, c.status, c.last_error,
+        head.position - c.position AS lag,
+        CASE WHEN c.paused_at IS NOT NULL AND c.status = 'running' THEN 'paused' ELSE c.status END
+            AS status,
+        c.last_error,
         to_char(c.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
     FROM read.checkpoints AS c, log.head
 ) AS found

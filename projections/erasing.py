@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from ledger.events.event import Sealed
 from ledger.events.user import UserDeleted, UserRegistered
-from projections import shadow
+from projections import leftovers, shadow
 from projections.known import Known
 from projections.log import Logged
 from projections.projector import Fold, On, Projector
@@ -47,9 +47,12 @@ def key_of(known: Known, text: Sealed | None) -> str | None:
 
 
 def forget_kept(connection: Connection, projector: Projector) -> None:
-    """Drop the tables that a rebuild put aside; there is nothing to roll back to any more."""
+    """Drop the tables that a rebuild put aside, and a copy that nobody works on any more."""
+    leftovers.forget_abandoned(connection, projector)
     shadow.drop_kept(connection, projector.tables)
     connection.execute(NOTHING_KEPT, (projector.name,))
 
 
-NOTHING_KEPT = "UPDATE read.checkpoints SET kept_position = NULL WHERE projection = %s"
+NOTHING_KEPT = (
+    "UPDATE read.checkpoints SET kept_position = NULL, kept_at = NULL WHERE projection = %s"
+)

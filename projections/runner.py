@@ -25,6 +25,7 @@ from projections.log import (
     read_page,
 )
 from projections.projector import POISON, Fold, Poisoned, Projector, apply, needs, relevant
+from projections.rebuild import drop_expired
 from projections.rows import Rows
 from schema.postgres import connect
 from schema.seals import KeyEncryptionKeys
@@ -34,7 +35,7 @@ log = structlog.get_logger()
 ROWS_MAX = 20_000
 BATCH_TIMEOUT_MS = 60_000
 RECONNECT_SECONDS = 0.5
-ASK_SECONDS, RENEW_SECONDS = 0.25, 1.0
+ASK_SECONDS, RENEW_SECONDS, TIDY_SECONDS = 0.25, 1.0, 600.0
 UNAPPLICABLE = (Poisoned, Undecodable, *POISON)
 BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -68,7 +69,7 @@ class Runner:
         self.known = Known(keks)
         self.followers = {each.name: Follower(each, self.known) for each in projectors}
         self.stopping = Signal()
-        self.renew_at = 0.0
+        self.renew_at = self.tidy_at = 0.0
         self.connected = True
         self.poll_seconds = 0.025
         self.lease_seconds = 10.0
@@ -112,8 +113,18 @@ class Runner:
             self.followers[name].lease = lease
             log.info("projection.running", projection=name, position=lease.position)
         all_held = len(ours) + len(taken) == len(self.followers)
+        self.tidy(leases)
         pause = min(self.lease_seconds / 3, RENEW_SECONDS) if all_held else ASK_SECONDS
         self.renew_at = monotonic() + pause
+
+    def tidy(self, leases: Leases) -> None:
+        """Drop what rebuilds have put aside for long enough, now and then."""
+        if monotonic() < self.tidy_at:
+            return
+        self.tidy_at = monotonic() + TIDY_SECONDS
+        for follower in self.followers.values():
+            if follower.lease is not None and drop_expired(leases.connection, follower.projector):
+                log.info("projection.kept_tables_dropped", projection=follower.projector.name)
 
     def drop(self, followers: Iterable[Follower]) -> None:
         """Forget leases, and rows that somebody else may write from now on; then look again."""

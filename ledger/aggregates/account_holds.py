@@ -16,14 +16,20 @@ from ledger.events.account import (
     HoldReleased,
 )
 from ledger.events.event import sealed_or_none
+from ledger.money import MINOR_MAX
 from ledger.times import utc_day
 
 
 def place_hold(account: Open, command: PlaceHold) -> list[AccountEvent]:
-    """Promise funds that can be spared. The same hold asked for twice is promised once."""
+    """Promise funds that can be spared. The same hold asked for twice is promised once.
+
+    All promises together stay in the 64-bit range, whatever credit would allow (ledger.md §1).
+    """
     if command.hold_id in account.holds:
         return []
     refuse_unaffordable(account, command)
+    if account.held + command.amount > MINOR_MAX:
+        raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT)
     day = utc_day(command.now)
     placed = HoldPlaced(
         hold_id=command.hold_id,

@@ -21,6 +21,7 @@ from ledger.commands.hold import (
     PlaceClientHold,
     ReleaseClientHold,
 )
+from ledger.commands.job import CancelJob, RetryDeadLetter
 from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
@@ -59,6 +60,7 @@ from ledger.decisions.banks import add_branch, register_bank, update_bank
 from ledger.decisions.bulk import make_transfers
 from ledger.decisions.captures import capture_client_hold
 from ledger.decisions.holds import expire_holds, place_client_hold, release_client_hold
+from ledger.decisions.jobs import cancel_job, retry_dead_letter
 from ledger.decisions.journal import record_security_event
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.periods import close_period, reopen_period
@@ -138,5 +140,7 @@ DECISIONS: dict[type, Decision] = {
     RegisterBank: register_bank,
     UpdateBank: update_bank,
     AddBranch: add_branch,
+    CancelJob: cancel_job,
+    RetryDeadLetter: retry_dead_letter,
     RecordSecurityEvent: record_security_event,
 }

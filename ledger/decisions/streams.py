@@ -9,6 +9,7 @@ from ledger.aggregates import (
     account,
     account_states,
     bank,
+    job,
     journal,
     payment,
     period,
@@ -48,6 +49,7 @@ STREAM_TYPES = {
     "bank": StreamType(bank.UNKNOWN, bank.evolve, bank.Bank),
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
+    "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),
     "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }
 

@@ -34,7 +34,7 @@ Meaning: TypeAlias = Callable[[View, str, Any], SecurityEvent | None]
 """Says what an event on a stream means; most mean nothing."""
 
 WATCHED = frozenset({*STAFF, OPERATOR.role})
-TECHNICAL = ("_id", "_claim", "_hash", "jti")
+TECHNICAL = ("_id", "_claim", "_hash", "jti", "facts")
 """How fields are named that carry no wish of the asker."""
 STREAMS = {"source_account": "account", "user_bank_account": "account"}
 UUID_CHARACTERS = 36

@@ -8,6 +8,7 @@ from ledger.events.account import AccountEvent
 from ledger.events.audit import AuditEvent
 from ledger.events.bank import BankEvent
 from ledger.events.event import Event, Sealed
+from ledger.events.job import JobEvent
 from ledger.events.payment import PaymentEvent
 from ledger.events.period import PeriodEvent
 from ledger.events.posting import PostingEvent
@@ -29,6 +30,7 @@ AnyEvent: TypeAlias = (
     | BankEvent
     | QuoteEvent
     | PeriodEvent
+    | JobEvent
     | AuditEvent
 )
 

@@ -230,6 +230,9 @@ may_read_posting = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("ledger:re
 may_reverse_posting = Policy(roles=("admin",), rule=NOT_ONES_OWN, scopes=("transfers:write",))
 may_read_quote = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("transfers:write",))
 
+# Jobs: of whom the record is that they are about, owns them.
+may_read_job = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+may_steer_jobs = Policy(roles=STAFF, rule=any_of(is_system, has_role(*STAFF)))
 # Streams: whoever listens hears of their own records, readers of everybody's.
 may_listen = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("ledger:read",))
 

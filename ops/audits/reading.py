@@ -13,8 +13,8 @@ from ops.audits.audit import Audit, Fact
 from ops.audits.findings import Finding
 from ops.audits.shapes import READERS, Booked, Created, Edited, read
 from ops.output import Bar
+from projections.copying import uncollected
 from projections.log import Hole, Undecodable
-from projections.rebuild import uncollected
 from schema.postgres import connect
 from schema.seals import (
     ERASED,

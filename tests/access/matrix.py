@@ -168,6 +168,10 @@ ACCOUNTS = (
         "transactions", "GET /api/transactions/{id}", READ_ACCOUNT, target="transaction",
         otherwise=(403, UNAUTHORIZED),
     ),
+    row(
+        "receipts", "GET /api/transactions/{id}/receipt", READ_ACCOUNT, 404, target="transaction",
+        otherwise=(403, UNAUTHORIZED),
+    ),
     *(
         row(
             "account health, history, statement", f"GET /api/accounts/{{id}}/{part}", READ,
@@ -292,11 +296,21 @@ WHOLE_BANK = (
     row("reconciliation: read", "GET /api/reconciliation", READER),
     by_role("reconciliation: resolve", "POST /api/reconciliation/{id}/resolve", ADMIN),
     row("jobs: read", "GET /api/jobs", READER),
+    row("jobs: read one", "GET /api/jobs/{id}", READ, target="job"),
+    row("trace", "GET /api/trace/{correlation_id}", READER, 404, target="unknown"),
     row("dead letters: read", "GET /api/jobs/dead", READER),
     by_role("cancel job", "DELETE /api/jobs/{id}", STAFF),
     by_role("retry dead letter", "POST /api/jobs/dead/{id}/retry", STAFF),
     row("projections: read", "GET /api/projections", READER),
+    row("own keys", "GET /api/idempotency/{key}", KNOWN, 404, target="unknown"),
     row("breakers: read", "GET /api/circuit-breakers", READER),
+    row(
+        "breakers: reset",
+        "POST /api/circuit-breakers/{name}/reset",
+        ADMIN,
+        404,
+        target="unknown",
+    ),
     row("events", "GET /api/events", INSPECTOR),
     by_role("events", "GET /api/events/{position}", INSPECTOR),
     row("streams", "GET /api/streams/{id}", INSPECTOR, 404, target="unknown"),

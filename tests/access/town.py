@@ -60,6 +60,7 @@ class Town:
             "posting": self.posting,
             "hold": self.hold,
             "quote": self.quote,
+            "job": self.job,
             "machine": lambda _: self.machine("ledger:read").id,
         }
         match kind:
@@ -144,6 +145,10 @@ class Town:
         }
         return str(self.house.data(owner, "POST", "/api/holds", asked)["id"])
 
+    def job(self, owner: Caller) -> str:
+        """Have somebody's deletion prepared; nobody works on jobs here."""
+        return str(self.house.rows(JOB.format(owner.id))[0][0])
+
     def quote(self, owner: Caller) -> str:
         asked = {
             "source_currency": "USD",
@@ -153,5 +158,14 @@ class Town:
         return str(self.house.data(owner, "POST", "/api/fx/quotes", asked)["id"])
 
 
+JOB = """
+INSERT INTO work.jobs (
+    id, queue, actor, state, priority, max_attempts, subject_type, subject_id, correlation_id,
+    cause, inserted_at, scheduled_at
+) VALUES (
+    gen_random_uuid(), 'default', 'erase_user', 'available', 5, 4, 'user', '{}', 'req_town',
+    'town', now(), now()
+) RETURNING id::text
+"""
 RELAYED = "UPDATE work.relay SET position = 1000000000 RETURNING position"
 """No jobs are awaited here: what shows a payment's job need not wait for its relay."""

@@ -24,6 +24,7 @@ from api.commands.payment_fields import PaymentDefaults
 from api.wire import Wire
 from ledger.application import Ledger
 from ledger.commands.command import Context
+from ledger.commands.service_account import CreateServiceAccount
 from ledger.events.event import Private
 from ledger.events.recorded import SYSTEM
 from ledger.identity import new_id
@@ -134,13 +135,25 @@ def told(answer: httpx2.Response) -> str:
     return str(data.get("status") or data["hold"]["status"])
 
 
+def machine() -> CreateServiceAccount:
+    """Return the wish for the robot, whose one scope is that of holds."""
+    return CreateServiceAccount(
+        service_id=ROBOT,
+        name="Robot",
+        scopes=("holds:write",),
+        key_prefix="lbk_robot",
+        key_hash=ROBOT.encode(),
+        data_key_id=new_id(),
+    )
+
+
 async def authenticate(headers: Headers, *, fresh: bool = True) -> Principal:
     """Believe a token that says `<role>:<id>`; a service has all scopes of holds."""
     assert isinstance(fresh, bool)
     role, _, user_id = bearer_token(headers).partition(":")
     if role == "service":
         scopes = frozenset({"holds:write"})
-        return Principal(kind="service", id=ROBOT, role="service", scopes=scopes)
+        return Principal(kind="service", id=ROBOT, role="service", session_version=1, scopes=scopes)
     return Principal(kind="user", id=user_id, role=role)
 
 
@@ -182,6 +195,7 @@ def opened(dsn: str, *, auto: bool = False) -> Iterator[Counter]:
         thread.start()
         server = ready.result(10)
         counter.served = Served(listener.getsockname()[1])
+        counter.ledger.handle_blocking(machine(), Context(actor=SYSTEM, correlation_id="req_test"))
         try:
             yield counter
         finally:

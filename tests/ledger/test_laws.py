@@ -19,6 +19,7 @@ from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Command
 from ledger.commands.hold import ExpireHolds
+from ledger.commands.job import CancelJob, JobFacts, RetryDeadLetter
 from ledger.commands.service_account import DisableServiceAccount
 from ledger.commands.session import CloseSession
 from ledger.commands.user import (
@@ -93,6 +94,14 @@ SET_PASSWORD = SetPassword(
 ENDS_SESSIONS = (SetPassword,)
 """A second time nobody's token is left to ask with."""
 DENIED = RecordSecurityEvent(event=TokenRejected(outcome="denied"), quiet_about="somebody")
+WORK = JobFacts(state="available", actor="erase_user", subject_type="user", subject_id=ANNA)
+CANCEL_JOB = CancelJob(job_id=identity("job"), facts=WORK)
+RETRY = RetryDeadLetter(
+    dead_letter_id=identity("letter"),
+    job_id=identity("job"),
+    retried_job_id=identity("another job"),
+    facts=WORK,
+)
 TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], registration(identity("new")), AS_ADA),
     ([], InvalidateSessions(user_id=ANNA, cause="logout_all", session_version=1), AS_ADA),
@@ -140,6 +149,8 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([placing()], ExpireHolds(account_id=HERS), AS_ADA),
     ([], BANK, AS_ADA),
     ([BANK], BRANCH, AS_ADA),
+    ([], CANCEL_JOB, AS_ADA),
+    ([], RETRY, AS_ADA),
     ([], DENIED, AS_ANNA),
 ]
 

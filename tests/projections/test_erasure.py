@@ -10,7 +10,9 @@ from ledger.events.payment import PaymentCreated
 from ledger.events.user import UserDeleted, UserEmailChanged, UserRenamed
 from ledger.identity import new_id
 from projections.catalogue import ALL, BY_NAME
-from projections.rebuild import copying, rebuild, verify
+from projections.copying import copying
+from projections.drift import compared
+from projections.rebuild import rebuild, verify
 from schema.seals import ERASED
 from tests.projections.conftest import contents, followed, wait_for
 from tests.projections.history import KEKS, History
@@ -165,7 +167,7 @@ def test_a_rebuild_that_knew_the_person_erases_them_too(aviary: Aviary, name: st
         assert copy.follow_live()
         aviary.delete()
         aviary.settle()
-        assert copy.compare() == []
+        assert copy.compare(compared(BY_NAME[name], 1)[1]) == []
         assert CANARY not in str(contents(aviary.dsn, BY_NAME[name]))
         copy.take_place()
     assert CANARY not in aviary.texts()

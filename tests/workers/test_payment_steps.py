@@ -5,7 +5,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from ledger.errors import Reason, Refused
+from ledger.commands.payment import FailPayment
+from ledger.errors import Reason
 from ledger.identity import derived_id, new_id
 from tests.workers.conftest import Room
 from tests.workers.ledger_of_tests import LogBooks
@@ -227,7 +228,9 @@ def test_books_that_are_busy_are_asked_again(bank: Bank) -> None:
 
 def test_a_payment_somebody_else_ended_needs_nothing(bank: Bank) -> None:
     job = started_job(bank)
-    bank.steps.cancel(job)
+    reason = Reason.PROCESSING_CANCELLED
+    fail = FailPayment(payment_id=job.subject_id, reason=reason, category="system", attempts=0)
+    bank.books.handle(fail, job.context)
     assert bank.run(job).state is JobState.COMPLETED
     assert bank.events(job.subject_id) == [*SUBMITTED[:2], "PaymentFailed"]
 
@@ -260,14 +263,6 @@ def test_a_start_the_rules_refuse_is_a_dead_letter(bank: Bank, crash_at: str | N
     assert (done.state, done.attempt) == (JobState.DISCARDED, 1)
     assert dead_letters(bank) == [("insufficient_funds", "business_rule")]
     assert bank.events(payment_id) == [*SUBMITTED[:2], "PaymentFailed"]
-
-
-def test_a_submitted_payment_cannot_be_cancelled(bank: Bank) -> None:
-    job = started_job(bank, "outside")
-    bank.run(job, "after_submission_recorded")
-    with pytest.raises(Refused) as refusal:
-        bank.steps.cancel(job)
-    assert refusal.value.reason is Reason.JOB_NOT_CANCELLABLE
 
 
 def resume(bank: Bank) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ledger.application import Ledger
 from ledger.commands.command import Command, Context
+from ledger.commands.job import CancelJob, JobFacts, RetryDeadLetter
 from ledger.commands.payment import CancelPayment, ProcessPayment
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private
@@ -39,10 +40,10 @@ from workers.attempts import attempt
 from workers.books import LedgerBooks
 from workers.broker import Broker, build_broker
 from workers.database import open_pool as open_blocking_pool
-from workers.desk import Desk
+from workers.desk import DESK
 from workers.due_holds import DueHolds
 from workers.due_payments import DuePayments
-from workers.jobs import job_id
+from workers.jobs import Job, JobState, job_id
 from workers.payment_steps import PaymentSteps
 from workers.payments import PAYMENTS
 from workers.rails.book import BookRail
@@ -214,13 +215,18 @@ def test_an_auto_payment_without_funds_fails_with_one_dead_letter(working: Bank)
 def relayed(room: Room) -> None:
     """Follow the log to its end."""
     relay = Relay(
-        pool=room.pool, clock=room.clock, decode=decode_envelope, managers=[PAYMENTS], holder="t"
+        pool=room.pool,
+        clock=room.clock,
+        decode=decode_envelope,
+        managers=[PAYMENTS, DESK],
+        holder="t",
     )
     token = relay.acquire()
     assert token is not None
     while relay.turn(token):
         pass
     relay.release(token)
+    room.clock.pass_ms(1)
 
 
 def swept(bank: Bank, room: Room, name: str) -> None:
@@ -270,7 +276,7 @@ def test_a_date_that_comes_to_nothing_is_a_dead_letter(bank: Bank, room: Room) -
     [(letter, *told)] = bank.rows("SELECT id::text, reason, attempts FROM work.dead_letters")
     assert told == ["insufficient_funds", 1]
     with pytest.raises(Refused) as refusal:
-        Desk(room.pool, room.clock, actors).retry(letter)
+        bank.ask(retrying(bank, letter))
     assert refusal.value.reason is Reason.ALREADY_PROCESSED
 
 
@@ -326,11 +332,34 @@ def test_cancelling_the_job_gives_the_hold_back(bank: Bank, room: Room) -> None:
     bank.start(payment_id)
     assert bank.money() == (10_000, 2_500)
     actors = {actor.name: actor for actor in bank.steps.actors()}
-    job = room.ask("process_payment", payment_id)
-    Desk(room.pool, room.clock, actors).cancel(job.id)
+    relayed(room)
+    job = room.job(job_id("process_payment", payment_id))
+    bank.ask(cancelling(job))
+    relayed(room)
+    assert room.job(job.id).state is JobState.CANCELLED
     assert (bank.status(payment_id), bank.money()) == ("FAILED", (10_000, 0))
     attempt(room.frame, actors[job.actor], job_id("process_payment", payment_id))
     assert bank.status(payment_id) == "FAILED"
+
+
+def cancelling(job: Job) -> CancelJob:
+    facts = JobFacts(
+        state=job.state,
+        actor=job.actor,
+        subject_type="payment",
+        subject_id=job.subject_id,
+    )
+    return CancelJob(job_id=job.id, facts=facts)
+
+
+def retrying(bank: Bank, letter_id: str) -> RetryDeadLetter:
+    [(job_id, actor, subject)] = bank.rows(LETTER, letter_id)
+    return RetryDeadLetter(
+        dead_letter_id=letter_id,
+        job_id=job_id,
+        retried_job_id=derived_id("job", actor, letter_id),
+        facts=JobFacts(state="discarded", actor=actor, subject_type="payment", subject_id=subject),
+    )
 
 
 def test_an_unknown_payment_is_refused(bank: Bank) -> None:
@@ -339,6 +368,7 @@ def test_an_unknown_payment_is_refused(bank: Bank) -> None:
     assert refusal.value.reason is Reason.PAYMENT_NOT_FOUND
 
 
+LETTER = "SELECT job_id::text, actor, subject_id FROM work.dead_letters WHERE id = %s"
 STARTS = """
 SELECT subject_id, priority, correlation_id = (
     SELECT correlation_id FROM log.events WHERE stream_id = 'payment-' || subject_id AND version = 1

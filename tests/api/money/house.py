@@ -48,7 +48,9 @@ ENVIRONMENT = {
     "REDIS_URL": "redis://127.0.0.1:1/0",
 }
 ROBOT = derived_id("tests", "robot of the house")
-ROBOT_WRITES, ROBOT_READS = "service:transfers:write", "service:ledger:read"
+ROBOT_WRITES, ROBOT_READS, ROBOT_HOLDS = (
+    f"service:{scope}" for scope in ("transfers:write", "ledger:read", "holds:write")
+)
 NUMBERS = count(1)
 MONEY: tuple[str, ...] = ("USD", "EUR", "JPY", "BHD", "CLF")
 

@@ -25,6 +25,7 @@ from api.queries import (
     holds,
     ledger,
     payments,
+    projections,
     statements,
     transactions,
     transfers,
@@ -60,6 +61,7 @@ ENDPOINTS = (
     *ledger.ENDPOINTS,
     *exports.ENDPOINTS,
     *events.ENDPOINTS,
+    *projections.ENDPOINTS,
 )
 
 

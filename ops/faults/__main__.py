@@ -1,0 +1,89 @@
+"""`ops/drill`: rounds of faults on a throw-away house of two of everything; exit code 1 for any."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from ops import telemetry
+from ops.benches.deployment import deployed
+from ops.benches.draw import Draw
+from ops.demo import ADMIN
+from ops.faults.drill import Report, Staff, drill
+from ops.faults.house import SupervisedHouse
+from ops.faults.mutants import MUTANTS
+from ops.faults.trouble import Crash, Trouble, drawn
+from ops.supervisor import supervised
+from ops.verbs.database import seed as seed_demo
+from workers.crashpoints import POINTS
+
+SHORT_ROUNDS, LONG_ROUNDS = 1, 10
+TROUBLES = 12
+STAND_SECONDS = 30.0
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the first round.")
+@click.option("--rounds", type=click.IntRange(1), default=LONG_ROUNDS, show_default=True,
+              help="Each with a seed of its own.")  # fmt: skip
+@click.option("--troubles", type=click.IntRange(1), default=TROUBLES, show_default=True,
+              help="How many befall the house in a round.")  # fmt: skip
+@click.option("--pause", type=float, default=1.0, show_default=True, help="Seconds between them.")
+@click.option("--stand", type=float, default=STAND_SECONDS, show_default=True,
+              help="Seconds that a stopped part stands still.")  # fmt: skip
+@click.option("--sweep", is_flag=True, help="First die at every named step, one after the other.")
+@click.option("--mutant", type=click.Choice(list(MUTANTS)),
+              help="Break a promise on purpose: the drill has to find out.")  # fmt: skip
+@click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Where the throw-away servers keep their data.")  # fmt: skip
+def main(  # noqa: PLR0913  # one argument per flag
+    *,
+    seed: int,
+    rounds: int,
+    troubles: int,
+    pause: float,
+    stand: float,
+    sweep: bool,
+    mutant: str | None,
+    folder: Path | None,
+) -> None:
+    """Kill, stop, wipe and double the parts of a house under load, then judge what is left."""
+    telemetry.configure("warning", "text")
+    reports: list[Report] = []
+    with house_of(folder, mutant) as (house, staff):
+        if sweep:
+            steps = [Crash("worker-1", point) for point in POINTS]
+            reports.append(told(drill(house, staff, steps, seed=0, pause_seconds=3.0)))
+        for number in range(seed, seed + rounds):
+            draw = Draw(number)
+            row: list[Trouble] = [drawn(draw, house, stand_seconds=stand) for _ in range(troubles)]
+            reports.append(told(drill(house, staff, row, seed=number, pause_seconds=pause)))
+    failed = sum(bool(each.faults) for each in reports)
+    done = sum(each.acknowledged for each in reports)
+    print(f"{failed} of {len(reports)} rounds failed, {done} commands acknowledged")
+    sys.exit(1 if failed else 0)
+
+
+@contextmanager
+def house_of(folder: Path | None, mutant: str | None) -> Iterator[tuple[SupervisedHouse, Staff]]:
+    """Run a house with demo people for the length of the block."""
+    with deployed(folder) as deployment, supervised(sys.stderr) as supervisor:
+        dsn = deployment.database("drill")
+        asyncio.run(seed_demo(deployment.settings(dsn), dsn))
+        house = SupervisedHouse(deployment, dsn, supervisor, mutant)
+        house.start()
+        yield house, Staff(house.urls[0], ADMIN.email, ADMIN.password)
+
+
+def told(report: Report) -> Report:
+    """Say what a round came to."""
+    print(msgspec.json.encode(report).decode(), flush=True)
+    return report
+
+
+if __name__ == "__main__":
+    main()
