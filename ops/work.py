@@ -12,7 +12,7 @@ from psycopg import Connection
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
 from ops.composition import open_books
-from ops.readmodels import process_name
+from ops.readmodels import making, process_name
 from ops.sealing import signer
 from ops.settings import Settings
 from schema.codec import decode_envelope
@@ -33,6 +33,7 @@ from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import Patience, payments_with
 from workers.rails.book import BookRail
+from workers.rebuilds import REBUILDS, Rebuilding
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
@@ -96,8 +97,8 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(*actors_of(settings, pool, books), sealing.actor()),
-            managers=(payments_with(patience_of(settings)), ERASURES, DESK),
+            actors=(*actors_of(settings, dsn, pool, books), sealing.actor()),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK, REBUILDS),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -115,7 +116,7 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
     return {name: threads for name, threads in configured if not queues or name in queues}
 
 
-def actors_of(settings: Settings, pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
+def actors_of(settings: Settings, dsn: str, pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
         *PaymentSteps(books, {"book": BookRail()}).actors(),
@@ -123,6 +124,7 @@ def actors_of(settings: Settings, pool: Pool, books: LedgerBooks) -> tuple[Actor
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
         settlements_of(settings, pool).actor(),
+        Rebuilding(making(settings, dsn), books).actor(),
     )
 
 

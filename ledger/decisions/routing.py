@@ -34,6 +34,7 @@ from ledger.commands.payment import (
 )
 from ledger.commands.period import ClosePeriod, ReopenPeriod
 from ledger.commands.posting import ReversePosting
+from ledger.commands.projection import RequestRebuild
 from ledger.commands.quote import IssueQuote
 from ledger.commands.service_account import (
     CreateServiceAccount,
@@ -64,6 +65,7 @@ from ledger.decisions.jobs import cancel_job, retry_dead_letter
 from ledger.decisions.journal import record_security_event
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.periods import close_period, reopen_period
+from ledger.decisions.projections import request_rebuild
 from ledger.decisions.quotes import issue_quote
 from ledger.decisions.rehearsals import rehearse_payment
 from ledger.decisions.reversals import reverse_posting
@@ -141,6 +143,7 @@ DECISIONS: dict[type, Decision] = {
     UpdateBank: update_bank,
     AddBranch: add_branch,
     CancelJob: cancel_job,
+    RequestRebuild: request_rebuild,
     RetryDeadLetter: retry_dead_letter,
     RecordSecurityEvent: record_security_event,
 }

@@ -14,6 +14,7 @@ from ledger.aggregates import (
     payment,
     period,
     posting,
+    projection,
     quote,
     service_account,
     session,
@@ -50,6 +51,7 @@ STREAM_TYPES = {
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
     "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),
+    "projection": StreamType(projection.UNTOUCHED, projection.evolve, projection.Projection),
     "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }
 

@@ -12,6 +12,7 @@ from ledger.events.job import JobEvent
 from ledger.events.payment import PaymentEvent
 from ledger.events.period import PeriodEvent
 from ledger.events.posting import PostingEvent
+from ledger.events.projection import ProjectionEvent
 from ledger.events.quote import QuoteEvent
 from ledger.events.service_account import ServiceAccountEvent
 from ledger.events.session import SessionEvent
@@ -31,6 +32,7 @@ AnyEvent: TypeAlias = (
     | QuoteEvent
     | PeriodEvent
     | JobEvent
+    | ProjectionEvent
     | AuditEvent
 )
 

@@ -232,6 +232,7 @@ may_read_quote = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("transfers:w
 
 # Jobs: of whom the record is that they are about, owns them.
 may_read_job = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+may_rebuild_projections = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_steer_jobs = Policy(roles=STAFF, rule=any_of(is_system, has_role(*STAFF)))
 # Streams: whoever listens hears of their own records, readers of everybody's.
 may_listen = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("ledger:read",))

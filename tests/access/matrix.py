@@ -301,6 +301,9 @@ WHOLE_BANK = (
     row("dead letters: read", "GET /api/jobs/dead", READER),
     by_role("cancel job", "DELETE /api/jobs/{id}", STAFF),
     by_role("retry dead letter", "POST /api/jobs/dead/{id}/retry", STAFF),
+    row(
+        "projections: rebuild", "POST /api/projections/{name}/rebuild", ADMIN, 404, target="unknown"
+    ),
     row("projections: read", "GET /api/projections", READER),
     row("own keys", "GET /api/idempotency/{key}", KNOWN, 404, target="unknown"),
     row("breakers: read", "GET /api/circuit-breakers", READER),
