@@ -36,6 +36,7 @@ VERBS = {
     "audit": "ops.verbs.audit:audit",
     "receipt": "ops.verbs.receipts:receipt",
     "erasures": "ops.verbs.erasures:erasures",
+    "schema": "ops.verbs.schema:schema",
     "backup": "ops.verbs.backup:backup",
     "recover": "ops.verbs.recover:recover",
     "users": "ops.verbs.people:users",

@@ -11,14 +11,17 @@ from psycopg import Connection
 
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
+from ops.bank_work import Outside
+from ops.banking import open_banks
 from ops.composition import open_books
 from ops.readmodels import making, process_name
 from ops.sealing import signer
 from ops.settings import Settings
 from schema.codec import decode_envelope
 from schema.postgres import connect
-from workers import due_holds, due_payments
+from workers import bank_schedules, due_holds, due_payments
 from workers.attempts import Actor
+from workers.bank_process import BANKS
 from workers.books import LedgerBooks
 from workers.broker import build_broker
 from workers.crashpoints import CrashPoint, harmless
@@ -90,15 +93,24 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     def listening() -> Connection[Any]:
         return connect(dsn, "ledgerbank_app")
 
-    with pool, ledger_thread(settings, dsn) as ledger:
+    with (
+        pool,
+        ledger_thread(settings, dsn) as ledger,
+        open_banks(settings, redis_url) as ports,
+    ):
         books = LedgerBooks(ledger)
+        outside = Outside(settings, pool, ledger, ports)
         sealing = sealing_of(settings, pool)
         parts = Parts(
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(*actors_of(settings, dsn, pool, books), sealing.actor()),
-            managers=(payments_with(patience_of(settings)), ERASURES, DESK, REBUILDS),
+            actors=(
+                *actors_of(settings, pool, books, outside),
+                sealing.actor(),
+                Rebuilding(making(settings, dsn), books).actor(),
+            ),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS, REBUILDS),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -116,15 +128,17 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
     return {name: threads for name, threads in configured if not queues or name in queues}
 
 
-def actors_of(settings: Settings, dsn: str, pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
+def actors_of(
+    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside
+) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
-        *PaymentSteps(books, {"book": BookRail()}).actors(),
+        *outside.actors,
+        *PaymentSteps(books, {"book": BookRail(), **outside.rails}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
         settlements_of(settings, pool).actor(),
-        Rebuilding(making(settings, dsn), books).actor(),
     )
 
 
@@ -151,6 +165,7 @@ def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
         due_holds.ENTRY,
         sealing_of(settings, pool).entry,
         settlements_of(settings, pool).entry,
+        *bank_schedules.ENTRIES,
     )
 
 
