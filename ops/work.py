@@ -100,16 +100,12 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     ):
         books = LedgerBooks(ledger)
         outside = Outside(settings, pool, ledger, ports)
-        sealing = sealing_of(settings, pool)
+        sealing, rebuilding = sealing_of(settings, pool), Rebuilding(making(settings, dsn), books)
         parts = Parts(
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(
-                *actors_of(settings, pool, books, outside),
-                sealing.actor(),
-                Rebuilding(making(settings, dsn), books).actor(),
-            ),
+            actors=(*actors_of(settings, pool, books, outside), sealing.actor(), rebuilding.actor()),
             managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS, REBUILDS),
             decode=decode_envelope,
             chance=secrets.randbelow,
