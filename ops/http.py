@@ -33,6 +33,7 @@ from api.commands import (
     service_accounts,
     sessions,
     transfers,
+    webhook_endpoints,
 )
 from api.commands.banks import bank_endpoints
 from api.commands.payment_fields import PaymentDefaults
@@ -43,6 +44,7 @@ from api.endpoint import Endpoint
 from api.feed import Feed
 from api.front import Front
 from api.gate import Gate
+from api.outbound import Outbound
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
@@ -66,6 +68,7 @@ from api.queries import trace as trace_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.queries import users as user_queries
+from api.queries import webhook_endpoints as webhook_endpoint_queries
 from api.rate_limits import RateLimits
 from api.rates import Rates
 from api.reading import Reading
@@ -143,6 +146,8 @@ def queries_of() -> tuple[Endpoint, ...]:
         *stream.ENDPOINTS,
         *proof_queries.ENDPOINTS,
         *event_queries.ENDPOINTS,
+        *webhook_endpoints.ENDPOINTS,
+        *webhook_endpoint_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
     )
 
@@ -221,6 +226,7 @@ def uses_of(
     ledger = books.ledger
     return {
         Gate: gate,
+        Outbound: Outbound(settings.core.index_key, settings.jobs.webhook_allow_private),
         KeyVault: books.vault,
         Rules: books.rules,
         Rates: rates_of(settings),

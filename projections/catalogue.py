@@ -17,6 +17,7 @@ from projections import (
     transfers,
     trial_balance,
     users,
+    webhook_endpoints,
 )
 from projections.projector import Projector
 
@@ -37,6 +38,7 @@ ALL: tuple[Projector, ...] = (
     restatements.PROJECTOR,
     audit_log.PROJECTOR,
     stream_feed.PROJECTOR,
+    webhook_endpoints.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

@@ -39,6 +39,7 @@ from ledger.events.payment import (
 )
 from ledger.events.posting import PostingBooked
 from ledger.events.transfer import TransferBooked
+from ledger.events.webhook_endpoint import WebhookEndpointRegistered, WebhookPingRequested
 from projections.known import Known
 from projections.log import Logged
 from projections.projector import Fold, On, Projector
@@ -158,6 +159,13 @@ def job_died(fold: Fold, logged: Logged[JobDeadLettered]) -> None:
     note(fold, logged, str(details["dead_letter_id"]), note=str(details["reason"]))
 
 
+def pinged(fold: Fold, logged: Logged[WebhookPingRequested]) -> None:
+    """Take down that somebody wants to see an endpoint told of something."""
+    owner = fold.known.beginning(logged.stream_id, WebhookEndpointRegistered).user_id
+    endpoint_id = logged.stream_id.removeprefix("webhook-endpoint-")
+    note(fold, logged, endpoint_id, user_id=owner, note=logged.event.delivery_id)
+
+
 def own_stream(logged: Logged[Any]) -> Iterable[str]:
     """Name the stream of an event, whose beginning tells the owner."""
     return (logged.stream_id,)
@@ -207,6 +215,7 @@ PROJECTOR = Projector(
         TransferBooked: On(transferred, streams=both_sides),
         PostingBooked: On(booked, streams=undone_streams),
         JobDeadLettered: On(job_died),
+        WebhookPingRequested: On(pinged, streams=own_stream),
     },
 )
 

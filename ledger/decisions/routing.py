@@ -54,6 +54,14 @@ from ledger.commands.user import (
     UpdateProfile,
     UpdateUser,
 )
+from ledger.commands.webhook_endpoint import (
+    DisableEndpoint,
+    PingEndpoint,
+    RegisterEndpoint,
+    RemoveEndpoint,
+    RotateSecret,
+    UpdateEndpoint,
+)
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
 from ledger.decisions.banks import add_branch, register_bank, update_bank
@@ -87,6 +95,7 @@ from ledger.decisions.user_changes import (
 )
 from ledger.decisions.users import invalidate_sessions, register_user, set_password_hash
 from ledger.decisions.view import View
+from ledger.decisions.webhook_endpoints import change_endpoint, register_endpoint
 from ledger.errors import Refused
 
 Decision: TypeAlias = Callable[[View, Any], str | Refused]
@@ -140,6 +149,12 @@ DECISIONS: dict[type, Decision] = {
     RegisterBank: register_bank,
     UpdateBank: update_bank,
     AddBranch: add_branch,
+    RegisterEndpoint: register_endpoint,
+    UpdateEndpoint: change_endpoint,
+    RotateSecret: change_endpoint,
+    PingEndpoint: change_endpoint,
+    DisableEndpoint: change_endpoint,
+    RemoveEndpoint: change_endpoint,
     CancelJob: cancel_job,
     RetryDeadLetter: retry_dead_letter,
     RecordSecurityEvent: record_security_event,

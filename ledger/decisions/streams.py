@@ -18,6 +18,7 @@ from ledger.aggregates import (
     service_account,
     session,
     user,
+    webhook_endpoint,
 )
 
 
@@ -50,6 +51,9 @@ STREAM_TYPES = {
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
     "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),
+    "webhook-endpoint": StreamType(
+        webhook_endpoint.UNREGISTERED, webhook_endpoint.evolve, webhook_endpoint.Endpoint
+    ),
     "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }
 

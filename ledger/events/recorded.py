@@ -17,6 +17,7 @@ from ledger.events.service_account import ServiceAccountEvent
 from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
 from ledger.events.user import RosterEvent, UserEvent
+from ledger.events.webhook_endpoint import WebhookEndpointEvent
 
 AnyEvent: TypeAlias = (
     UserEvent
@@ -32,6 +33,7 @@ AnyEvent: TypeAlias = (
     | PeriodEvent
     | JobEvent
     | AuditEvent
+    | WebhookEndpointEvent
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {kind.stored_as: kind for kind in AnyEvent.__args__}
