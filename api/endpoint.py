@@ -28,6 +28,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `keyed`: honours `Idempotency-Key`; `conditional`: honours `If-Match`;
     `waits`: honours `Prefer: wait`, and answers 200 with the outcome when it comes in time.
     `data`: the type of `data` in the answer, or of the whole answer when not `enveloped`.
+    `also`: other statuses a success may have, with the same `data`.
+    `unwell`: a status that shows the same `data` in place of a problem, when all is not well.
     `exports`: media types of its other formats, which are documents of their own.
     `tagged`: answers with an ETag of its own, whether or not what it shows has a version.
     `limited`: counts against the rate limit; `published`: is in the OpenAPI document.
@@ -53,6 +55,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Any = None
     reasons: tuple[Reason, ...] = ()
     enveloped: bool = True
+    also: tuple[int, ...] = ()
+    unwell: int | None = None
     produces: str = "application/json"
     exports: tuple[str, ...] = ()
     accepts: frozenset[str] = WELCOME

@@ -19,7 +19,7 @@ WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 ANY_TEXT, PLAIN_TEXT = (
     r"^[^\x00]*[^\s\x00][^\x00]*$",
-    r"^[^\x00-\x1f\x7f-\x9f]*\S[^\x00-\x1f\x7f-\x9f]*$",
+    r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
 )
 EMAIL_LENGTH_MAX, URL_LENGTH_MAX = 255, 2_048
 

@@ -120,6 +120,9 @@ def operation(
 ) -> Document:
     """Describe one endpoint."""
     refused = problems(endpoint)
+    if endpoint.unwell is not None:
+        shown = success(endpoint, endpoint.unwell, shapes, components)["content"]
+        refused[str(endpoint.unwell)]["content"] |= shown
     described: Document = {
         "operationId": operation_id(endpoint),
         "summary": endpoint.summary,
@@ -180,7 +183,7 @@ def successes(
     endpoint: Endpoint, shapes: Mapping[str, Document], components: Mapping[str, Document]
 ) -> Document:
     """Describe every answer of a success, by status."""
-    statuses = {endpoint.status} | ({ENDED_IN_TIME} if endpoint.waits else set())
+    statuses = {endpoint.status, *endpoint.also, *((ENDED_IN_TIME,) if endpoint.waits else ())}
     found = {str(each): success(endpoint, each, shapes, components) for each in sorted(statuses)}
     if revalidates(endpoint):
         described = "The client has this version already"

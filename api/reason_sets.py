@@ -1,6 +1,7 @@
 """Why an endpoint may refuse: the common sets of http.md §2, and what its own table adds."""
 
 from api.endpoint import Endpoint
+from api.fields import Field
 from ledger.errors import Reason
 
 GENERAL = (
@@ -56,6 +57,11 @@ KEYED = (
 CONDITIONAL = (Reason.VERSION_CONFLICT,)
 
 
+def minds_blanks(parameter: Field) -> bool:
+    """Say whether a parameter without a value is a mistake."""
+    return not parameter.kind.forgiving
+
+
 def reasons_of(endpoint: Endpoint) -> list[Reason]:
     """Return every reason an endpoint may give, in the order of the catalogue."""
     body_fields = () if endpoint.body is None else endpoint.body.fields
@@ -72,4 +78,5 @@ def reasons_of(endpoint: Endpoint) -> list[Reason]:
     for field in (*endpoint.path_fields, *(endpoint.query or ()), *body_fields):
         found.update(field.kind.reasons)
         found.update({Reason.MISSING_FIELDS} if field.required else ())
+    found.update({Reason.MISSING_FIELDS} if any(map(minds_blanks, endpoint.query or ())) else ())
     return [reason for reason in Reason if reason in found]

@@ -14,7 +14,7 @@ FORMATS = {
 }
 PATTERNED = (
     "text", "1234", "100.00", "USD", "US", "alice1", "DEMO_BANK", "Demo Bank", "DEUTDEFF",
-    "021000021", "GB29NWBK60161331926819", "2025-03",
+    "021000021", "GB29NWBK60161331926819", "2025-03", "9f1c" * 16,
 )  # fmt: skip
 """What texts of this trade look like; the first that fits a pattern is its sample."""
 PLAIN: dict[str, Any] = {"string": "text", "integer": 1, "number": 1, "boolean": True, "null": None}

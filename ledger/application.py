@@ -189,6 +189,7 @@ class Ledger(Application[str]):
         }
         if not private:
             return command
+        of_people = {name for name, text in private.items() if is_person(text.owner)}
         for name, text in private.items():
             private[name] = Private(text.text, await self.person(text.owner, actor))
         missing = {text.owner for text in private.values() if self.vault.of(text.owner) is None}
@@ -198,7 +199,8 @@ class Ledger(Application[str]):
         for name, text in private.items():
             key = self.vault.of(text.owner)
             if key is None:
-                raise Refused(Reason.USER_NOT_FOUND, actor=actor.type)
+                gone = Reason.USER_NOT_FOUND if name in of_people else Reason.ACCOUNT_SUSPENDED
+                raise Refused(gone, actor=actor.type)
             sealed[name] = key.seal(text.text)
         return msgspec.structs.replace(command, **sealed)
 
@@ -207,7 +209,7 @@ class Ledger(Application[str]):
 
         Raises `Refused` for somebody without a key of their own.
         """
-        if len(owner) == UUID_CHARACTERS:
+        if is_person(owner):
             return owner
         known = self.memory.entries.get(owner) or await self.current(owner)
         terms = getattr(known.state, "terms", known.state)
@@ -232,6 +234,11 @@ class Ledger(Application[str]):
             await self.vault.fetch(subjects=subjects)
         except Unavailable as failure:
             raise Refused(Reason.SERVICE_UNAVAILABLE) from failure
+
+
+def is_person(owner: str) -> bool:
+    """Say whether the owner of a text is named, not the record whose owner it is."""
+    return len(owner) == UUID_CHARACTERS
 
 
 def shown_subject(command: Command) -> str | None:

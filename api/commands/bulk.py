@@ -115,6 +115,7 @@ ENDPOINTS = (
         body=BULK,
         keyed=True,
         status=CREATED,
+        also=(DONE,),
         data=BulkTransfers,
         reasons=(Reason.BULK_REJECTED, *REFUSALS),
     ),

@@ -10,13 +10,13 @@ from ops.sandbox_bank.desk import Desk
 from ops.sandbox_bank.wire import Talk
 
 START_SECONDS = 10
+LOOPBACK = "127.0.0.1"
 
 
 async def serve(
-    bank: Bank, host: str, port: int, ended: asyncio.Event, ready: Callable[[int], None]
+    desk: Desk, host: str, port: int, ended: asyncio.Event, ready: Callable[[int], None]
 ) -> None:
     """Serve until `ended`; `ready` hears the port, which is chosen here when it is 0."""
-    desk = Desk(bank)
     talks: set[asyncio.Task[None]] = set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,7 +39,7 @@ async def serve(
 
 
 @contextlib.contextmanager
-def beside(bank: Bank, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def beside(bank: Bank, port: int = 0, desk: type[Desk] = Desk) -> Iterator[str]:
     """Serve on a thread for the length of the block; yields the bank's address."""
     loop, ended = asyncio.new_event_loop(), asyncio.Event()
     found: list[int] = []
@@ -51,7 +51,7 @@ def beside(bank: Bank, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
 
     def run() -> None:
         try:
-            loop.run_until_complete(serve(bank, host, port, ended, ready))
+            loop.run_until_complete(serve(desk(bank), LOOPBACK, port, ended, ready))
         finally:
             loop.close()
             started.set()
@@ -61,8 +61,8 @@ def beside(bank: Bank, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     started.wait(START_SECONDS)
     try:
         if not found:
-            raise OSError(f"the sandbox bank cannot listen on {host}:{port}")
-        yield f"http://{host}:{found[0]}"
+            raise OSError(f"the sandbox bank cannot listen on {LOOPBACK}:{port}")
+        yield f"http://{LOOPBACK}:{found[0]}"
     finally:
         if found:
             loop.call_soon_threadsafe(ended.set)

@@ -10,6 +10,7 @@ from ops import telemetry
 from ops.output import Output
 from ops.sandbox_bank.authorization import Client
 from ops.sandbox_bank.bank import Bank
+from ops.sandbox_bank.desk import Desk
 from ops.sandbox_bank.serving import serve
 from ops.settings import Settings, SettingsRefused
 
@@ -43,7 +44,7 @@ def sandbox_bank(output: Output, *, host: str, port: int, data: Path | None, see
         ended, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
-        await serve(bank, host, port, ended, ready)
+        await serve(Desk(bank), host, port, ended, ready)
 
     asyncio.run(until_told())
 

@@ -147,7 +147,9 @@ class House:
             return connection.execute(statement.encode(), values).fetchall()
 
 
-async def join(settings: Settings, dsn: str, email: str, role: str) -> None:
+async def join(
+    settings: Settings, dsn: str, email: str, role: str, password: str = PASSWORD
+) -> None:
     """Register somebody in any role, as the command line does."""
     user_id, passwords = new_id(), passwords_of(settings)
     command = RegisterUser(
@@ -157,7 +159,7 @@ async def join(settings: Settings, dsn: str, email: str, role: str) -> None:
         full_name=Private(f"Some {role}", user_id),
         role=role,
         origin="cli",
-        password_hash=await passwords.hashed(PASSWORD),
+        password_hash=await passwords.hashed(password),
         data_key_id=new_id(),
     )
     passwords.close()
@@ -166,12 +168,12 @@ async def join(settings: Settings, dsn: str, email: str, role: str) -> None:
 
 
 @contextmanager
-def opened(dsn: str, folder: Path) -> Iterator[House]:
+def opened(dsn: str, folder: Path, redis_url: str | None = None) -> Iterator[House]:
     """Open the bank for the length of the block."""
     with ExitStack() as stack:
         place = {"DATABASE_URL": dsn, "DATA_DIR": str(folder)}
         settings = [read_settings({**SETTINGS, **keys, **place}) for keys in KEYS]
-        ports = [stack.enter_context(server(each, dsn)) for each in settings]
+        ports = [stack.enter_context(server(each, dsn, redis_url)) for each in settings]
         stack.enter_context(followed(dsn))
         house = House(dsn, ports, settings[0])
         yield house
@@ -180,13 +182,13 @@ def opened(dsn: str, folder: Path) -> Iterator[House]:
 
 
 @contextmanager
-def server(settings: Settings, dsn: str) -> Iterator[int]:
+def server(settings: Settings, dsn: str, redis_url: str | None = None) -> Iterator[int]:
     """Serve the product as it is on a free loopback port; give the port."""
     ready: Future[Server] = Future()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         async def run() -> None:
-            async with open_app(settings, dsn, None) as app:
+            async with open_app(settings, dsn, redis_url) as app:
                 running = Server(server_config(app, "127.0.0.1", 0, Wire()))
                 ready.set_result(running)
                 await running.serve(sockets=[listener])

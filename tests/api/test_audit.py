@@ -262,6 +262,8 @@ def test_only_admins_and_auditors_look(bank: Bank, role: str) -> None:
 
 def test_an_erased_person_came_from_nowhere(bank: Bank, auditor: dict[str, Any]) -> None:
     tokens = signed_in(bank)
+    [before] = told(bank, auditor, actor_id=id_of(tokens))
+    assert (before["ip"], before["user_agent"]) == ("127.0.0.1", AGENT)
     bank.ask(DeleteUser(user_id=id_of(tokens), erasure_id=new_id()))
     [row] = told(bank, auditor, actor_id=id_of(tokens))
     assert (row["action"], row["ip"], row["user_agent"]) == ("LoginSucceeded", None, None)

@@ -9,6 +9,7 @@ import pytest
 from api import books, shapes
 from api.commands import payments
 from api.openapi import document
+from api.queries import health
 from api.shapes import Shape
 from tests.api.desk import THINGS
 from tests.api.serving import Served
@@ -156,3 +157,16 @@ def test_a_route_that_waits_tells_both_of_its_answers() -> None:
 
 def test_an_empty_application_has_a_document() -> None:
     assert document((), "1")["paths"] == {}
+
+
+def test_a_server_that_is_not_well_says_so_in_the_shape_it_is_described_in() -> None:
+    told = document(health.ENDPOINTS, "1")["paths"]["/api/health/detailed"]["get"]["responses"]
+    (name,) = told["503"].values()
+    contents = document(health.ENDPOINTS, "1")["components"]["responses"][name.rpartition("/")[2]][
+        "content"
+    ]
+    assert (
+        contents["application/json"]["schema"]
+        == told["200"]["content"]["application/json"]["schema"]
+    )
+    assert "application/problem+json" in contents

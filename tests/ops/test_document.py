@@ -1,5 +1,6 @@
 """The published OpenAPI document is valid 3.1, and its own examples obey it (AC-99)."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,8 @@ from tests.api.test_openapi import response_of
 
 SETTINGS = read_settings({"LEDGERBANK_ENV": "test"})
 DOCUMENT = published_document(SETTINGS)
-COMPONENTS = {"components": DOCUMENT["components"]}
+TEXT = {"type": "string"}
+"""How exports and pages are described, which are no JSON."""
 OUTSIDE = {"/", "/favicon.ico", "/robots.txt"}
 
 
@@ -48,6 +50,18 @@ def schemas(value: Any) -> Iterator[dict[str, Any]]:
             yield from schemas(each)
 
 
+def components_of(schema: Any) -> dict[str, Any]:
+    """Return the components a schema leads to, near and far."""
+    found: dict[str, Any] = {}
+    waiting = [schema]
+    while waiting:
+        for name in re.findall(r"#/components/schemas/([\w.]+)", str(waiting.pop())):
+            if name not in found:
+                found[name] = DOCUMENT["components"]["schemas"][name]
+                waiting.append(found[name])
+    return found
+
+
 def test_the_document_is_openapi_3_1() -> None:
     problems = [error.message for error in definitions.OPENAPI_31_VALIDATOR.iter_errors(DOCUMENT)]
     assert problems == []
@@ -60,15 +74,14 @@ def test_every_schema_is_one() -> None:
 
 
 def test_every_example_obeys_its_schema() -> None:
-    for name, content in contents():
-        validator = jsonschema_rs.validator_for(
-            content["schema"] | COMPONENTS, validate_formats=True
-        )
+    for name, content in {str(content): (name, content) for name, content in contents()}.values():
+        needed = {"components": {"schemas": components_of(content["schema"])}}
+        validator = jsonschema_rs.validator_for(content["schema"] | needed, validate_formats=True)
         examples = [content["example"]] if "example" in content else []
         for reference in content.get("examples", {}).values():
             reason = reference["$ref"].rpartition("/")[2]
             examples.append(DOCUMENT["components"]["examples"][reason]["value"])
-        assert examples or content["schema"] == {}, name
+        assert examples or content["schema"] in ({}, TEXT), name
         for example in examples:
             assert [error.message for error in validator.iter_errors(example)] == [], name
 

@@ -69,11 +69,15 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Authorization(msgspec.Struct, frozen=True, kw_only=True):
-    """What an authorization URL says; a challenge (S256) is left out where PKCE is unknown."""
+    """What an authorization URL says; a challenge (S256) is left out where PKCE is unknown.
+
+    `user_name` is the customer's name at the bank, for those that let it be filled in.
+    """
 
     redirect_uri: str
     state: str
     code_challenge: str | None = None
+    user_name: str | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
