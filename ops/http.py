@@ -117,6 +117,7 @@ def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
         *jobs.ENDPOINTS,
+        *webhook_endpoints.ENDPOINTS,
         *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
     )
 
@@ -146,7 +147,6 @@ def queries_of() -> tuple[Endpoint, ...]:
         *stream.ENDPOINTS,
         *proof_queries.ENDPOINTS,
         *event_queries.ENDPOINTS,
-        *webhook_endpoints.ENDPOINTS,
         *webhook_endpoint_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
     )

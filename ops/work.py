@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
 
@@ -15,12 +16,14 @@ from ops.composition import open_books
 from ops.readmodels import process_name
 from ops.sealing import signer
 from ops.settings import Settings
+from ops.telling import Tell, telling
 from schema.codec import decode_envelope
 from schema.postgres import connect
-from workers import due_holds, due_payments
+from workers import due_holds, due_payments, purges
 from workers.attempts import Actor
 from workers.books import LedgerBooks
 from workers.broker import build_broker
+from workers.courier import Courier
 from workers.crashpoints import CrashPoint, harmless
 from workers.database import Pool, database_clock, open_pool
 from workers.desk import DESK
@@ -32,13 +35,15 @@ from workers.estates import ReadEstates
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import PAYMENTS
+from workers.purges import Kept, Purges
 from workers.rails.book import BookRail
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
 from workers.sealing import Sealing
+from workers.webhooks import Webhooks
 
-THREADS_BESIDE_JOBS = 4
+THREADS_BESIDE_JOBS = 5
 
 
 @contextmanager
@@ -88,14 +93,25 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     def listening() -> Connection[Any]:
         return connect(dsn, "ledgerbank_app")
 
-    with pool, ledger_thread(settings, dsn) as ledger:
+    with (
+        pool,
+        ledger_thread(settings, dsn) as ledger,
+        telling(settings, dsn) as tell,
+        courier_thread(pool),
+    ):
         books = LedgerBooks(ledger)
+        webhooks = webhooks_of(settings, pool, books, tell)
         sealing = sealing_of(settings, pool)
         parts = Parts(
             pool=pool,
             connect=listening,
             broker=build_broker(redis_url),
-            actors=(*actors_of(pool, books), sealing.actor()),
+            actors=(
+                *actors_of(pool, books),
+                *Purges(pool, database_clock, kept_by(settings)).actors(),
+                sealing.actor(),
+                webhooks.actor(),
+            ),
             managers=(PAYMENTS, ERASURES, DESK),
             decode=decode_envelope,
             chance=secrets.randbelow,
@@ -106,6 +122,31 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
+
+
+@contextmanager
+def courier_thread(pool: Pool) -> Iterator[None]:
+    """Write down what webhook endpoints are to be told, in a thread of its own."""
+    ended = Event()
+    thread = Thread(target=Courier(pool, database_clock).run, args=(ended,), name="courier")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def webhooks_of(settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell) -> Webhooks:
+    """Return what sends webhooks."""
+    return Webhooks(
+        pool=pool,
+        clock=database_clock,
+        books=books,
+        tell=tell,
+        index_key=settings.core.index_key,
+        private=settings.jobs.webhook_allow_private,
+    )
 
 
 def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int]:
@@ -124,6 +165,14 @@ def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
     )
 
 
+def kept_by(settings: Settings) -> Kept:
+    """Return how long what is kept for a while only is kept."""
+    return Kept(
+        answers=timedelta(hours=settings.http.idempotency_ttl_hours),
+        jobs=timedelta(days=settings.jobs.job_retention_days),
+    )
+
+
 def sealing_of(settings: Settings, pool: Pool) -> Sealing:
     """Return what signs the log."""
     return Sealing(pool, database_clock, signer(settings), settings.jobs.seal_interval_seconds)
@@ -131,7 +180,12 @@ def sealing_of(settings: Settings, pool: Pool) -> Sealing:
 
 def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
     """Return what is done again and again; each entry is an actor above."""
-    return (due_payments.ENTRY, due_holds.ENTRY, sealing_of(settings, pool).entry)
+    return (
+        due_payments.ENTRY,
+        due_holds.ENTRY,
+        sealing_of(settings, pool).entry,
+        *purges.ENTRIES,
+    )
 
 
 def schedule(settings: Settings, dsn: str, stop: Event) -> None:

@@ -261,10 +261,14 @@ async def selected(connection: AsyncConnection, query: str, values: dict[str, An
         return await cursor.fetchall()
 
 
-COLUMNS = """
+NOTICES = """
 SELECT position, kind, subject, user_id::text, other_user_id::text, account_id::text,
     payment_id::text, note, recorded_at
 FROM read.stream_feed
+"""
+AT = f"{NOTICES} WHERE position = %(position)s"
+COLUMNS = f"""
+{NOTICES}
 WHERE position > %(after)s AND position <= %(until)s AND kind = ANY(%(kinds)s)
     AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
     AND (%(payment_id)s::uuid IS NULL OR payment_id = %(payment_id)s)

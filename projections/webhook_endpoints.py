@@ -82,7 +82,7 @@ def registered(fold: Fold, logged: Logged[WebhookEndpointRegistered]) -> None:
 
 
 def updated(fold: Fold, logged: Logged[WebhookEndpointUpdated]) -> None:
-    changes = dict(logged.event.changes)
+    changes: dict[str, Any] = dict(logged.event.changes)
     if "event_types" in changes:
         changes["event_types"] = msgspec.Raw(msgspec.json.encode(changes["event_types"]))
     if "status" in changes:

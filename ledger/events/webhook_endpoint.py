@@ -1,6 +1,6 @@
 """What can have happened to a webhook endpoint: where somebody wants to be told (jobs.md §7)."""
 
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 from ledger.events.event import Event, Sealed
 
@@ -21,7 +21,7 @@ class WebhookEndpointUpdated(Event, frozen=True, kw_only=True):
     """`changes`: of url, event_types and status, those that are different now."""
 
     stored_as: ClassVar[str] = "WebhookEndpointUpdated"
-    changes: dict[str, Any]
+    changes: dict[str, str | tuple[str, ...]]
 
 
 class WebhookEndpointDescribed(Event, frozen=True, kw_only=True):

@@ -62,3 +62,20 @@ CREATE INDEX deliveries_untried ON work.deliveries (endpoint_id, position, event
     WHERE status = 'pending' AND attempts = 0;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON work.webhook_cursors, work.deliveries TO ledgerbank_app;
+
+CREATE INDEX deliveries_delivered ON work.deliveries (delivered_at) WHERE status = 'delivered';
+
+-- What is kept for a while only (jobs.md §6), and up to where it has gone. The index of commands by
+-- time costs an append next to nothing: it knows ranges of pages, and the log grows in order.
+CREATE TABLE work.purges (
+    name text COLLATE "C" PRIMARY KEY,
+    purged_until text COLLATE "C" NOT NULL
+);
+
+INSERT INTO work.purges (name, purged_until) VALUES ('purge_idempotency', '');
+
+GRANT SELECT, UPDATE ON work.purges TO ledgerbank_app;
+
+CREATE INDEX commands_recorded ON log.commands USING brin (recorded_at) WITH (pages_per_range = 32);
+CREATE INDEX claims_expiring ON log.claims (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX session_state_expiry ON log.session_state (expires_at);
