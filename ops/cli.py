@@ -34,6 +34,7 @@ VERBS = {
     "audit": "ops.verbs.audit:audit",
     "users": "ops.verbs.people:users",
     "jobs": "ops.verbs.jobs:jobs",
+    "webhooks": "ops.verbs.webhooks:webhooks",
     "service": "ops.verbs.service_accounts:service",
     "tour": "ops.verbs.tour:tour",
     "sandbox-bank": "ops.verbs.sandbox_bank:sandbox_bank",
