@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -20,12 +20,32 @@ DataKeys: TypeAlias = Mapping[str, DataKey]
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: of one stream, of one type, from and to a position."""
+    """Which events: each field that is given narrows them; positions and times are inclusive.
+
+    `text` is anywhere in what is stored; `fields` are top fields of `data`, as JSON text.
+    """
 
     stream: str | None = None
     type: str | None = None
     first: int = 1
     last: int | None = None
+    actor: str | None = None
+    correlation: str | None = None
+    since: str | None = None
+    until: str | None = None
+    text: str | None = None
+    fields: dict[str, str] = {}
+
+    @property
+    def conditions(self) -> tuple[list[LiteralString], list[Any]]:
+        """Return what is asked of a row, and the values in it; each has an index, but the last."""
+        given = [(CONDITIONS[name], getattr(self, name)) for name in CONDITIONS]
+        asked = [(condition, value) for condition, value in given if value is not None]
+        asked += [(FIELD, pair) for pair in self.fields.items()]
+        values: list[Any] = []
+        for _, value in asked:
+            values += value if isinstance(value, tuple) else (value,)
+        return [condition for condition, _ in asked], values
 
 
 class EventLog:
@@ -36,9 +56,9 @@ class EventLog:
 
     def select(self, wanted: Filter, limit: int) -> list[LoggedEvent]:
         """Return the first `limit` events that fit, oldest first."""
-        values = (wanted.first, wanted.last, wanted.last, wanted.stream, wanted.stream,
-                  wanted.type, wanted.type, limit)  # fmt: skip
-        rows = self.connection.execute(SELECT, values).fetchall()
+        conditions, values = wanted.conditions
+        query: LiteralString = f"{SELECT} WHERE {' AND '.join(conditions)} {ORDERED}"
+        rows = self.connection.execute(query, [*values, limit]).fetchall()
         envelopes = [msgspec.json.decode(stored) for _, _, _, stored in rows]
         keys = self.keys_of(envelopes)
         return [
@@ -60,9 +80,10 @@ class EventLog:
         """Yield events that fit, page by page."""
         left = limit
         while left is None or left > 0:
-            page = self.select(wanted, PAGE_ROWS if left is None else min(left, PAGE_ROWS))
+            asked = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
+            page = self.select(wanted, asked)
             yield from page
-            if not page:
+            if len(page) < asked:
                 return
             wanted = msgspec.structs.replace(wanted, first=page[-1].position + 1)
             left = None if left is None else left - len(page)
@@ -87,11 +108,19 @@ class EventLog:
         return int(row[0])
 
 
-SELECT = """
-SELECT position, event_id::text, content_hash, data FROM log.events
-WHERE position >= %s AND (%s::bigint IS NULL OR position <= %s)
-    AND (%s::text IS NULL OR stream_id = %s) AND (%s::text IS NULL OR name = %s)
-ORDER BY position LIMIT %s
-"""
+CONDITIONS: dict[str, LiteralString] = {
+    "first": "position >= %s",
+    "last": "position <= %s",
+    "stream": "stream_id = %s",
+    "type": "name = %s",
+    "actor": "actor_id = %s",
+    "correlation": "correlation_id = %s",
+    "since": "position > log.position_before(%s)",
+    "until": "position <= log.position_at(%s)",
+    "text": "position(convert_to(%s, 'UTF8') IN data) > 0",
+}
+FIELD: LiteralString = "convert_from(data, 'UTF8')::jsonb -> 'data' ->> %s = %s"
+SELECT: LiteralString = "SELECT position, event_id::text, content_hash, data FROM log.events"
+ORDERED: LiteralString = "ORDER BY position LIMIT %s"
 RAW = "SELECT data FROM log.events WHERE position = %s"
 HEAD = "SELECT position FROM log.head"

@@ -48,13 +48,14 @@ from api.outbound import Outbound
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
-from api.queries import account_history, exports, statements, stream
+from api.queries import account_history, exports, receipts, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
 from api.queries import banks as bank_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
+from api.queries import idempotency as idempotency_queries
 from api.queries import jobs as job_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
@@ -73,9 +74,7 @@ from api.rate_limits import RateLimits
 from api.rates import Rates
 from api.reading import Reading
 from api.service_keys import ServiceKeys
-from api.throttle import Patience, Throttle
-from api.token_keys import signing_key
-from api.tokens import Terms, TokenKeys
+from api.throttle import Throttle
 from api.wire import Limits, Wire
 from ledger.policies.limits import Rules
 from ops import VERSION
@@ -85,7 +84,9 @@ from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
 from ops.rate_limits import open_rate_limits
 from ops.rates import rates_of
+from ops.replays import counting
 from ops.settings import Settings
+from ops.signing_in import patience_of, tokens_of
 from ops.witness import open_witness
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
@@ -146,9 +147,11 @@ def queries_of() -> tuple[Endpoint, ...]:
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
         *proof_queries.ENDPOINTS,
+        *receipts.ENDPOINTS,
         *event_queries.ENDPOINTS,
         *webhook_endpoint_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
+        *idempotency_queries.ENDPOINTS,
     )
 
 
@@ -230,7 +233,11 @@ def uses_of(
         KeyVault: books.vault,
         Rules: books.rules,
         Rates: rates_of(settings),
-        Desk: Desk(handle=ledger.handle, epoch=books.epoch, secret=settings.core.index_key),
+        Desk: Desk(
+            handle=counting(ledger.handle, books.pool),
+            epoch=books.epoch,
+            secret=settings.core.index_key,
+        ),
         Watch: Watch(ledger.current, ledger.reading),
         Reading: Reading(
             pool=books.pool,
@@ -248,29 +255,6 @@ def uses_of(
             wait_ms=settings.http.read_wait_ms,
         ),
     }
-
-
-def tokens_of(settings: Settings) -> TokenKeys:
-    """Return the keys and terms of tokens."""
-    identity = settings.identity
-    signing = signing_key(
-        secret=identity.jwt_secret,
-        private_key=identity.jwt_private_key,
-        kid=identity.jwt_key_id,
-    )
-    terms = Terms(
-        issuer=identity.jwt_issuer,
-        audience=identity.jwt_audience,
-        access_seconds=identity.access_token_ttl_seconds,
-        refresh_seconds=identity.refresh_token_ttl_seconds,
-    )
-    return TokenKeys(signing, identity.jwt_previous_keys, terms)
-
-
-def patience_of(settings: Settings) -> Patience:
-    """Return how failed logins are slowed down."""
-    identity = settings.identity
-    return Patience(identity.login_failures_before_delay, identity.login_max_delay_seconds)
 
 
 def wire_of(settings: Settings) -> Wire:

@@ -34,13 +34,14 @@ from workers.erasure_steps import ErasureSteps
 from workers.estates import ReadEstates
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
-from workers.payments import PAYMENTS
+from workers.payments import Patience, payments_with
 from workers.purges import Kept, Purges
 from workers.rails.book import BookRail
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
 from workers.sealing import Sealing
+from workers.settlements import Settlements
 from workers.webhooks import Webhooks
 
 THREADS_BESIDE_JOBS = 5
@@ -107,12 +108,12 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             connect=listening,
             broker=build_broker(redis_url),
             actors=(
-                *actors_of(pool, books),
+                *actors_of(settings, pool, books),
                 *Purges(pool, database_clock, kept_by(settings)).actors(),
                 sealing.actor(),
                 webhooks.actor(),
             ),
-            managers=(PAYMENTS, ERASURES, DESK),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -155,13 +156,14 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
     return {name: threads for name, threads in configured if not queues or name in queues}
 
 
-def actors_of(pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
+def actors_of(settings: Settings, pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
         *PaymentSteps(books, {"book": BookRail()}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
+        settlements_of(settings, pool).actor(),
     )
 
 
@@ -171,6 +173,17 @@ def kept_by(settings: Settings) -> Kept:
         answers=timedelta(hours=settings.http.idempotency_ttl_hours),
         jobs=timedelta(days=settings.jobs.job_retention_days),
     )
+
+
+def settlements_of(settings: Settings, pool: Pool) -> Settlements:
+    """Return what asks about payments that their rails have accepted."""
+    return Settlements(pool, database_clock, settings.money.rail_poll_seconds)
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how long rails that settle later are waited for."""
+    money = settings.money
+    return Patience(money.rail_poll_seconds, money.rail_settlement_timeout_hours)
 
 
 def sealing_of(settings: Settings, pool: Pool) -> Sealing:
@@ -185,6 +198,7 @@ def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
         due_holds.ENTRY,
         sealing_of(settings, pool).entry,
         *purges.ENTRIES,
+        settlements_of(settings, pool).entry,
     )
 
 

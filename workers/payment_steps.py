@@ -14,7 +14,7 @@ from ledger.errors import Reason, Refused
 from ledger.identity import derived_id
 from workers.attempts import Actor, Completed, Discarded, Run, Verdict
 from workers.books import Books, Payment
-from workers.payments import PROCESS, QUEUE, START
+from workers.payments import OVERDUE, POLL, PROCESS, QUEUE, START
 from workers.rails.rail import (
     Accepted,
     Answer,
@@ -54,7 +54,37 @@ class PaymentSteps(msgspec.Struct, frozen=True):
                 exhausted=self.conclude,
                 unforeseen=Reason.PAYMENT_PROCESSING_FAILED,
             ),
+            Actor(
+                name=POLL,
+                queue=QUEUE,
+                time_limit_seconds=TIME_LIMIT_SECONDS,
+                perform=self.look,
+                exhausted=self.look_later,
+                unforeseen=Reason.PAYMENT_PROCESSING_FAILED,
+            ),
         )
+
+    def look(self, run: Run) -> Verdict:
+        """Ask the rail of an accepted payment whether its money has moved."""
+        payment = self.books.payment(run.job.subject_id)
+        if payment.status != "PROCESSING":
+            return Completed()
+        standing = self.rail_of(payment).state_of(payment.payment_id)
+        if isinstance(standing, Accepted | Unknown):
+            return self.look_later(run, Failure(Reason.SETTLEMENT_OVERDUE))
+        try:
+            return self.accept(run, payment, standing)
+        except Refused as refused:
+            return self.look_again(run, refused)
+
+    def look_later(self, run: Run, _: Failure) -> Verdict:
+        """Leave a payment to the next look; after the last one it is overdue, and staff are told.
+
+        It stays on its way, with its hold.
+        """
+        if run.job.arguments == OVERDUE:
+            return Discarded(Reason.SETTLEMENT_OVERDUE)
+        return Completed()
 
     def start(self, run: Run) -> Verdict:
         """Start a payment in the background; one that the rules refuse has failed (§6.1)."""

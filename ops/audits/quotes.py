@@ -10,13 +10,18 @@ OF_QUOTES = (QuoteIssued, QuoteUsed)
 
 
 class Quotes:
-    """Quotes that may still be used; `due` are those that a transfer of this command names."""
+    """Quotes that may still be used.
+
+    Of this command: `due` are the quotes that a transfer names, `used` those that say they are
+    used, by transfer. Which of both comes first does not matter.
+    """
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.open: dict[str, QuoteIssued] = {}
         self.expiring: deque[tuple[str, str]] = deque()
         self.due: dict[str, str] = {}
+        self.used: dict[str, str] = {}
 
     def take(self, quote_id: str, event: Any) -> None:
         """Fold what happens to a quote."""
@@ -26,9 +31,7 @@ class Quotes:
                 self.open[quote_id] = event
                 self.expiring.append((event.expires_at, quote_id))
             case QuoteUsed(transfer_id=transfer_id):
-                if self.due.pop(quote_id, None) != transfer_id:
-                    says = f"quote {quote_id} is used by {transfer_id}, which does not name it"
-                    self.findings.find("I-11", says)
+                self.used[quote_id] = transfer_id
             case _:
                 pass
 
@@ -51,9 +54,14 @@ class Quotes:
             self.open.pop(self.expiring.popleft()[1], None)
 
     def end_command(self) -> None:
-        """See that a quote which a transfer names is used in the same command."""
+        """See that quotes are used in the commands of the transfers that name them only."""
+        for quote_id, transfer_id in self.used.items():
+            if self.due.pop(quote_id, None) != transfer_id:
+                says = f"quote {quote_id} is used by {transfer_id}, which does not name it"
+                self.findings.find("I-11", says)
         for quote_id in self.due:
             self.findings.find("I-11", f"quote {quote_id} was taken, but is not used up")
+        self.used.clear()
         self.due.clear()
 
 

@@ -46,7 +46,7 @@ def measure_projections(deployment: Deployment, scale: Scale, told: Told) -> Res
     """Generate a log, then follow it and rebuild from it."""
     dsn = deployment.database("reading")
     told(f"generating {scale.log_events:,} events")
-    arguments = ("ops.benches.generate", str(scale.log_events))
+    arguments = ("ops.generate", str(scale.log_events))
     deployment.run(dsn, *arguments, seconds=GENERATE_SECONDS)
     gc.collect()
     bench = Reading(dsn, deployment.settings(dsn))

@@ -16,7 +16,7 @@ from ops.demo import ADMIN
 from ops.faults.drill import Report, Staff, drill
 from ops.faults.house import SupervisedHouse
 from ops.faults.mutants import MUTANTS
-from ops.faults.trouble import Crash, Stand, Trouble, drawn
+from ops.faults.trouble import Crash, Trouble, drawn
 from ops.supervisor import supervised
 from ops.verbs.database import seed as seed_demo
 from workers.crashpoints import POINTS
@@ -61,8 +61,6 @@ def main(  # noqa: PLR0913  # one argument per flag
         for number in range(seed, seed + rounds):
             draw = Draw(number)
             row: list[Trouble] = [drawn(draw, house, stand_seconds=stand) for _ in range(troubles)]
-            if mutant == "no-fencing":
-                row = [Stand("projections-1", stand), Stand("projections-2", stand)]
             reports.append(told(drill(house, staff, row, seed=number, pause_seconds=pause)))
     failed = sum(bool(each.faults) for each in reports)
     done = sum(each.acknowledged for each in reports)

@@ -93,7 +93,7 @@ def drill(
     with loaded(house, workload):
         for trouble in troubles:
             house.wait(pause_seconds)
-            befall(house, trouble)
+            workload.record.strange += befall(house, trouble)
         house.wait(pause_seconds)
     house.until_ready()
     opening = dict.fromkeys(accounts, OPENING)
@@ -139,6 +139,6 @@ def healed(house: House, after: Aftermath) -> tuple[list[str], float]:
     began = time.monotonic()
     while True:
         faults, seconds = faults_of(after), time.monotonic() - began
-        if not faults or seconds > HEAL_SECONDS:
+        if not faults or after.record.strange or seconds > HEAL_SECONDS:
             return faults, seconds
         house.wait(1.0)

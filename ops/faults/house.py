@@ -16,6 +16,7 @@ from ops.supervisor import Child, Process, Running, Supervisor
 from workers.broker import RedisTransport, build_broker
 
 READY_SECONDS = 90.0
+STOP_SECONDS = 60.0
 POLL_SECONDS = 0.05
 APIS, WORKERS = ("api-1", "api-2"), ("worker-1", "worker-2")
 PROJECTIONS, SCHEDULERS = ("projections-1", "projections-2"), ("scheduler-1", "scheduler-2")
@@ -38,6 +39,12 @@ class House(Protocol):
 
     def arm(self, part: str, point: str) -> None:
         """Start a part anew, to die as soon as it comes to a named step."""
+
+    def stop(self, part: str) -> tuple[float, int | None]:
+        """Ask a part to end; return after how many seconds it did, and with which code.
+
+        The code is None where the house cannot know it.
+        """
 
     def wait(self, seconds: float) -> None:
         """Let time pass, keeping everything running that ought to run."""
@@ -125,6 +132,16 @@ class SupervisedHouse(House):
     def arm(self, part: str, point: str) -> None:
         self.armed[part] = point
         self.kill(part)
+
+    @override
+    def stop(self, part: str) -> tuple[float, int | None]:
+        process = self.running(part).process
+        assert process is not None, "it runs"
+        began = time.monotonic()
+        process.terminate()
+        while process.poll() is None and time.monotonic() - began < STOP_SECONDS:
+            self.wait(POLL_SECONDS)
+        return time.monotonic() - began, process.returncode
 
     @override
     def wait(self, seconds: float) -> None:

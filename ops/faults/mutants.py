@@ -1,10 +1,12 @@
 """Mutants: the product with one promise broken on purpose, so that a drill proves it can fail."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from projections import leases
+from projections import runner
+from projections.leases import Lease, Leases
 from schema import append, store
 
 DELAY_SECONDS = 0.3
@@ -57,19 +59,30 @@ def key_outside_the_transaction() -> None:
     store.write = careless
 
 
-def no_fencing() -> None:
-    """Let whoever once had a lease go on writing, however long it slept."""
-    for name in ("RENEW", "ADVANCE"):
-        statement = getattr(leases, name)
-        for check in (" AND c.token = ours.token", " AND c.position = %s"):
-            statement = statement.replace(check, " AND %s::bigint IS NOT NULL" * ("%s" in check))
-        setattr(leases, name, statement)
+def checkpoint_before_rows() -> None:
+    """Move the checkpoint of a read model first and write its rows a moment later."""
+
+    def careless(
+        self: runner.Runner, leases: Leases, group: Sequence[runner.Follower], end: int
+    ) -> None:
+        with leases.connection.transaction():
+            leases.advance(self.held(group), end)
+        time.sleep(DELAY_SECONDS)
+        with leases.connection.transaction():
+            for follower in group:
+                follower.fold.rows.write(leases.connection)
+        for follower in group:
+            follower.fold.rows.wrote(runner.ROWS_MAX)
+            assert follower.lease is not None, "only a holder advances"
+            follower.lease = Lease(follower.projector.name, end, follower.lease.token)
+
+    runner.Runner.commit = careless  # type: ignore[method-assign]  # the mutation
 
 
 MUTANTS: Mapping[str, Callable[[], None]] = {
     "answer-before-commit": answer_before_commit,
     "key-outside-the-transaction": key_outside_the_transaction,
-    "no-fencing": no_fencing,
+    "checkpoint-before-rows": checkpoint_before_rows,
 }
 KEYS = """
 INSERT INTO log.commands (

@@ -1,6 +1,7 @@
 """Troubles: what happens to a house, drawn from a seed so that a run can be had again."""
 
 import signal
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,7 +12,11 @@ from ops.benches.draw import Draw
 from ops.faults.house import House, double_messages, flush_broker
 from workers.crashpoints import POINTS
 
-CRASH_SECONDS = 20
+DOUBLED, SEEDS = 40, 1_000_000
+GRACE_SECONDS = 30.0
+"""How long a part may take to stop."""
+GOOD_ENDS = frozenset({0, -signal.SIGTERM, None})
+"""A server ends by the signal it was asked with, once its requests are answered."""
 
 
 class Kill(msgspec.Struct, frozen=True, tag="kill"):
@@ -25,6 +30,12 @@ class Stand(msgspec.Struct, frozen=True, tag="stand"):
 
     part: str
     seconds: float
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """A part is asked to end, in good order and in time."""
+
+    part: str
 
 
 class Crash(msgspec.Struct, frozen=True, tag="crash"):
@@ -45,35 +56,34 @@ class Double(msgspec.Struct, frozen=True, tag="double"):
     seed: int
 
 
-Trouble: TypeAlias = Kill | Stand | Crash | Flush | Double
+Trouble: TypeAlias = Kill | Stop | Stand | Crash | Flush | Double
 
 
 def drawn(draw: Draw, house: House, *, stand_seconds: float) -> Trouble:
-    """Draw one trouble."""
+    """Draw one trouble; what comes more often than others is named more than once."""
     workers = [each for each in house.parts if each.startswith("worker")]
-    match draw.below(10):
-        case 0 | 1 | 2 | 3:
-            return Kill((draw.one(house.parts),))
-        case 4:
-            return Kill(tuple(workers))
-        case 5:
-            return Flush()
-        case 6 | 7:
-            return Double(40, draw.below(1_000_000))
-        case 8:
-            return Crash(draw.one(workers), draw.one(POINTS))
-        case _:
-            still = [each for each in house.parts if not each.startswith("api")]
-            return Stand(draw.one(still), stand_seconds)
+    still = [each for each in house.parts if not each.startswith("api")]
+    kinds: tuple[Callable[[], Trouble], ...] = (
+        *[lambda: Kill((draw.one(house.parts),))] * 4,
+        *[lambda: Stop(draw.one(house.parts))] * 2,
+        *[lambda: Double(DOUBLED, draw.below(SEEDS))] * 2,
+        lambda: Kill(tuple(workers)),
+        Flush,
+        lambda: Crash(draw.one(workers), draw.one(POINTS)),
+        lambda: Stand(draw.one(still), stand_seconds),
+    )
+    return draw.one(kinds)()
 
 
-def befall(house: House, trouble: Trouble) -> None:
-    """Let a trouble happen."""
+def befall(house: House, trouble: Trouble) -> Iterator[str]:
+    """Let a trouble happen; yield what should not have come of it."""
     structlog.get_logger().info("drill.trouble", trouble=msgspec.to_builtins(trouble))
     match trouble:
         case Kill(parts=parts):
             for part in parts:
                 house.kill(part)
+        case Stop(part=part):
+            yield from stopped(house, part)
         case Stand(part=part, seconds=seconds):
             house.signal(part, signal.SIGSTOP)
             house.wait(seconds)
@@ -84,6 +94,13 @@ def befall(house: House, trouble: Trouble) -> None:
             flush_broker(house.redis_url)
         case Double(count=count, seed=seed):
             double_messages(house.redis_url, some_jobs(house.dsn, count, seed))
+
+
+def stopped(house: House, part: str) -> Iterator[str]:
+    """Ask a part to end; tell when it takes too long, or ends badly."""
+    seconds, code = house.stop(part)
+    if seconds > GRACE_SECONDS or code not in GOOD_ENDS:
+        yield f"{part} took {seconds:.1f} s to stop, and ended with {code}"
 
 
 def some_jobs(dsn: str, count: int, seed: int) -> list[tuple[str, str, str]]:

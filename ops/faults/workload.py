@@ -10,7 +10,7 @@ import httpx2
 from ledger.identity import new_id
 from ledger.money import decimal_text
 from ops.benches.draw import Draw
-from ops.faults.client import ANSWER_SECONDS, Answer, Client
+from ops.faults.client import ANSWER_SECONDS, Answer, Client, Unanswered
 from ops.faults.record import Held, Moved, Paid, Record, Refusal
 
 LANES = 4
@@ -71,7 +71,11 @@ class Lane:
             drawn = self.draw.below(100)
             kind = next(name for below, name in OF_A_HUNDRED if drawn < below)
             story = f"{self.workload.story}.{self.number}.{turn}"
-            await kinds[kind](turn, story)
+            try:
+                await kinds[kind](turn, story)
+            except Unanswered as unanswered:
+                self.record.strange.append(f"{story}: {unanswered}")
+                return
 
     async def transfer(self, turn: int, story: str) -> None:
         """Move money; now and then say so twice, or something else under the same key."""

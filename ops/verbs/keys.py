@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import click
 
-from ops.http import tokens_of
 from ops.output import Output
 from ops.settings import Settings, SettingsRefused
 from ops.settings.generated import FILE, SECRET, replace_token_secret, stored
+from ops.signing_in import tokens_of
 
 COLUMNS = ("purpose", "kid", "algorithm", "use")
 

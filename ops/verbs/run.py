@@ -14,6 +14,7 @@ from ops import telemetry
 from ops.databases import ready_database
 from ops.http import open_app, wire_of
 from ops.output import Output
+from ops.outside import bank_inside
 from ops.readmodels import runner
 from ops.sealing import sealed_at_stop
 from ops.server import Server, allow_connections, server_config
@@ -39,7 +40,11 @@ def serve(
         keep_running("api", processes, own("serve", "--shared-port", *flags(host, port)))
         return
     on_signal(sys.exit)
-    with ready_database(settings) as dsn, sealed_at_stop(settings, dsn):
+    with (
+        ready_database(settings) as dsn,
+        sealed_at_stop(settings, dsn),
+        bank_inside(settings),
+    ):
         uvloop.run(serve_until_told(settings, dsn, shared_port=shared_port))
 
 

@@ -7,19 +7,20 @@ from pathlib import Path
 import click
 
 from ops import telemetry
+from ops.banks import SANDBOX_PORT
 from ops.output import Output
-from ops.sandbox_bank.authorization import Client
+from ops.outside import client_of
 from ops.sandbox_bank.bank import Bank
 from ops.sandbox_bank.desk import Desk
 from ops.sandbox_bank.serving import serve
-from ops.settings import Settings, SettingsRefused
-
-PORT = 4010
+from ops.settings import SettingsRefused
 
 
 @click.command("sandbox-bank")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=PORT, show_default=True, help="Port to listen on; 0 picks one.")
+@click.option(
+    "--port", default=SANDBOX_PORT, show_default=True, help="Port to listen on; 0 picks one."
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -47,9 +48,3 @@ def sandbox_bank(output: Output, *, host: str, port: int, data: Path | None, see
         await serve(Desk(bank), host, port, ended, ready)
 
     asyncio.run(until_told())
-
-
-def client_of(settings: Settings) -> Client:
-    """Return who may ask for consent at the sandbox bank: this product."""
-    banking = settings.banking
-    return Client(banking.sandbox_client_id, banking.sandbox_client_secret)

@@ -168,6 +168,10 @@ ACCOUNTS = (
         "transactions", "GET /api/transactions/{id}", READ_ACCOUNT, target="transaction",
         otherwise=(403, UNAUTHORIZED),
     ),
+    row(
+        "receipts", "GET /api/transactions/{id}/receipt", READ_ACCOUNT, 404, target="transaction",
+        otherwise=(403, UNAUTHORIZED),
+    ),
     *(
         row(
             "account health, history, statement", f"GET /api/accounts/{{id}}/{part}", READ,
@@ -298,6 +302,7 @@ WHOLE_BANK = (
     by_role("cancel job", "DELETE /api/jobs/{id}", STAFF),
     by_role("retry dead letter", "POST /api/jobs/dead/{id}/retry", STAFF),
     row("projections: read", "GET /api/projections", READER),
+    row("own keys", "GET /api/idempotency/{key}", KNOWN, 404, target="unknown"),
     row("breakers: read", "GET /api/circuit-breakers", READER),
     row("events", "GET /api/events", INSPECTOR),
     by_role("events", "GET /api/events/{position}", INSPECTOR),

@@ -18,7 +18,6 @@ from ops.benches.deployment import Broken, Deployment
 from ops.benches.draw import Draw
 from ops.benches.figures import Figure, Goal
 from ops.benches.freshness import measure_freshness
-from ops.benches.generate import generate
 from ops.benches.http import measure_http
 from ops.benches.machine import this_machine
 from ops.benches.past import measure_past
@@ -29,6 +28,7 @@ from ops.benches.serving import serving
 from ops.benches.table import Report
 from ops.benches.windows import Series, Window, interleaved
 from ops.embedded.postgres import Place
+from ops.generate import generate
 from projections.catalogue import BY_NAME
 from schema.append import chained, content_hash
 

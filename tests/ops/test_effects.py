@@ -12,13 +12,13 @@ import structlog
 
 from ops.composition import rules_of as decision_rules_of
 from ops.demo import ALICE
-from ops.http import patience_of
 from ops.passwords import lengths_of, passwords_of
 from ops.rate_limits import policies_of
 from ops.sealing import signer
 from ops.settings import Settings, read_settings
 from ops.settings.generated import signing_key
 from ops.settings.reading import SETTINGS
+from ops.signing_in import patience_of
 from ops.verbs.database import seed
 from ops.work import rules_of as retry_rules_of
 from schema.signatures import signer_of

@@ -10,10 +10,12 @@ import pytest
 
 from ops.demo import ADMIN
 from ops.embedded.postgres import Place
+from ops.fuzzing.__main__ import streams
 from tests.access.house import House, join, opened
+from tests.access.town import RELAYED
 from tests.api.queries.conftest import copied
 
-SECONDS = 100
+SECONDS = 280
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,7 @@ def house(postgres_server: Place, migrated: str, valkey: str, server_dir: Path) 
         opened(database, server_dir / "fuzzed", valkey) as running,
     ):
         asyncio.run(join(running.settings, database, ADMIN.email, "admin", ADMIN.password))
+        running.rows(RELAYED)
         yield running
 
 
@@ -34,10 +37,11 @@ def fuzzed(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS)
 
 
+@pytest.mark.timeout(SECONDS + 20)
 def test_no_answer_is_outside_the_document(house: House) -> None:
     document = house.clients[0].get("/api/docs/openapi.json").json()
     routes = sum(len(methods) for methods in document["paths"].values())
-    routes -= len(["the document itself, which is asked for to begin with"])
     told = fuzzed(house, "--quick")
     assert told.returncode == 0, told.stdout + told.stderr
-    assert f"Tested: {routes}" in told.stdout, told.stdout
+    untouched = ["/api/docs/openapi.json", *streams(document)]
+    assert f"Tested: {routes - len(untouched)}" in told.stdout, told.stdout

@@ -1,18 +1,27 @@
 """The payment process as sentences: which events ask for which jobs."""
 
-import pytest
+from datetime import UTC, datetime
 
-from ledger.events.payment import PaymentCancelled, PaymentCompleted, PaymentFailed
+import pytest
+from msgspec.structs import replace
+
+from ledger.events.payment import (
+    PaymentCancelled,
+    PaymentCompleted,
+    PaymentFailed,
+    PaymentSubmitted,
+)
 from tests.workers.log import created, started
 from tests.workers.specs import Process, recorded
+from workers.effects import JobUnwanted
 from workers.jobs import JobWanted, job_id
-from workers.payments import PAYMENTS, Due, Pending, Processing, evolve
+from workers.payments import PAYMENTS, Awaiting, Due, Pending, Processing
 from workers.process_managers import Unseen
 
 DATE = "2026-02-01T00:00:00.000000Z"
 PAYMENT = "01956c2a-0000-7000-8000-000000000001"
 STREAM = f"payment-{PAYMENT}"
-given = Process(PAYMENTS, STREAM).given
+given, evolve = Process(PAYMENTS, STREAM).given, PAYMENTS.evolve
 
 FAILED = PaymentFailed(reason="insufficient_funds", category="business_rule", attempts=1)
 CANCELLED = PaymentCancelled(cause="caller", by=None)
@@ -71,6 +80,45 @@ def test_a_cancelled_payment_asks_for_nothing() -> None:
 
 def test_the_job_id_is_known_to_whoever_started_the_payment() -> None:
     assert job("process_payment").job_id == job_id("process_payment", PAYMENT)
+
+
+SENT = PaymentSubmitted(attempt=1, rail_reference=None)
+ACCEPTED = PaymentSubmitted(attempt=1, rail_reference="outside-1")
+OVERDUE = replace(
+    job("poll_payment", 3),
+    cause=f"{PAYMENT}/overdue",
+    unique_key=None,
+    scheduled_at=datetime(2026, 1, 2, tzinfo=UTC),
+    arguments={"overdue": "yes"},
+)
+
+
+def test_a_payment_that_went_out_asks_for_nothing_more() -> None:
+    given(created(), started()).when(SENT).then()
+    given(created(), started(), SENT).when(COMPLETED).then()
+
+
+def test_a_rail_that_accepts_has_a_day_to_settle() -> None:
+    given(created(priority=3), started(), SENT).when(ACCEPTED).then(OVERDUE)
+
+
+def test_accepting_again_sets_no_other_time_out() -> None:
+    told = given(created(priority=3), started(), SENT, replace(ACCEPTED, rail_reference="other"))
+    first = recorded(9, STREAM, ACCEPTED)
+    assert PAYMENTS.react(told.state, first) == []
+
+
+def test_a_settled_payment_takes_its_time_out_back() -> None:
+    unwanted = JobUnwanted(OVERDUE.job_id)
+    given(created(), started(), SENT, ACCEPTED).when(COMPLETED).then(unwanted)
+    given(created(), started(), SENT, ACCEPTED).when(FAILED).then(unwanted)
+
+
+def test_what_waits_is_looked_at_after_a_minute() -> None:
+    first = recorded(3, STREAM, ACCEPTED)
+    assert evolve(Processing(3), first) == Awaiting(
+        3, "2026-01-01T00:01:00.000000Z", first.envelope.id, "req_test"
+    )
 
 
 def test_a_start_without_a_payment_is_a_broken_log() -> None:

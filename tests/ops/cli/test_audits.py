@@ -141,6 +141,15 @@ def test_a_quote_is_used_once() -> None:
     assert (audit.sums["EUR", "fx:EUR"], audit.sums["USD", "fx:USD"]) == (-90, 100)
 
 
+def test_a_quote_may_say_it_is_used_before_the_transfer_is_booked() -> None:
+    town = Town()
+    quote_id, stream = quoted()
+    town.happened((stream, quote()))
+    *moves, used = faults_of_terms.exchanged(town, quote_id)
+    town.happened(used, *moves)
+    assert audited(town).found == []
+
+
 def test_an_account_that_is_empty_may_end() -> None:
     town = Town()
     empty = town.history.account(town.anna, 0, credit_limit=500)

@@ -8,8 +8,8 @@ import pytest
 from api.tokens import Bearer, TokenKeys
 from ledger.errors import Refused
 from ledger.identity import new_id
-from ops.http import tokens_of
 from ops.settings import read_settings
+from ops.signing_in import tokens_of
 from tests.api.crafted_tokens import PEM
 from tests.ops.cli.shell import Shell
 

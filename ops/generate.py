@@ -1,10 +1,11 @@
 """A log to read: what people of a bank do all day, every event the outcome of a real decision.
 
-A process of its own: `python -m ops.benches.generate EVENTS`, with the product's environment.
+A process of its own: `python -m ops.generate EVENTS`, with the product's environment.
 """
 
 import asyncio
 import sys
+from collections.abc import Callable
 
 import uvloop
 
@@ -31,7 +32,8 @@ from ops.settings import Settings, current_settings
 
 AT_ONCE = 128
 EVENTS_PER_PERSON = 200
-PEOPLE_MIN = 4
+PEOPLE_MIN, PEOPLE_MAX = 4, 5_000
+STEPS = 100
 ACCOUNTS_EACH = 3
 FAR_FUTURE = "2999-12-31T23:59:59.000000Z"
 DAY = (
@@ -54,9 +56,9 @@ class Life:
         head = self.books.ledger.appender.head
         return 0 if head is None else head.position
 
-    async def go_on(self) -> None:
-        """Let one thing happen after the other."""
-        while self.position < self.events:
+    async def go_on(self, until: int) -> None:
+        """Let one thing happen after the other up to a position, and let the others tell it."""
+        while self.position < until:
             await self.happen(self.draw.one(DAY), self.draw.one(self.people))
 
     async def happen(self, what: str, who: Owner) -> None:
@@ -164,13 +166,28 @@ def failure(payment_id: str) -> FailPayment:
     )
 
 
-async def generate(settings: Settings, dsn: str, events: int) -> int:
-    """Make a log of at least so many events; return its last position."""
+def unheard(_made: int, _wanted: int) -> None:
+    """Tell nobody."""
+
+
+async def generate(
+    settings: Settings, dsn: str, events: int, told: Callable[[int, int], None] = unheard
+) -> int:
+    """Add at least so many events to the log; return its last position.
+
+    There is one person to every 200 events, but no more than 5,000: who stays longer does more.
+    `told` hears how many there are, now and then.
+    """
     async with open_books(settings, dsn) as books:
+        before = (await books.ledger.store.head()).position
         town = Town(books.ledger, settings.core.index_key, "not a password")
-        number = max(PEOPLE_MIN, events // EVENTS_PER_PERSON)
-        life = Life(books, await town.people(number, ACCOUNTS_EACH), events)
-        await asyncio.gather(*(life.go_on() for _ in range(AT_ONCE)))
+        number = min(PEOPLE_MAX, max(PEOPLE_MIN, events // EVENTS_PER_PERSON))
+        life = Life(books, await town.people(number, ACCOUNTS_EACH), before + events)
+        step = max(1, events // STEPS)
+        for until in range(life.position + step, before + events + step, step):
+            end = min(until, before + events)
+            await asyncio.gather(*(life.go_on(end) for _ in range(AT_ONCE)))
+            told(life.position - before, events)
         return life.position
 
 
