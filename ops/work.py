@@ -5,10 +5,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
-from typing import Any
-
-from psycopg import Connection
 
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
@@ -91,9 +89,6 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
 
-    def listening() -> Connection[Any]:
-        return connect(dsn, "ledgerbank_app")
-
     with (
         pool,
         ledger_thread(settings, dsn) as ledger,
@@ -101,17 +96,15 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         courier_thread(pool),
     ):
         books = LedgerBooks(ledger)
-        webhooks = webhooks_of(settings, pool, books, tell)
         sealing = sealing_of(settings, pool)
         parts = Parts(
             pool=pool,
-            connect=listening,
+            connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
             actors=(
                 *actors_of(settings, pool, books),
-                *Purges(pool, database_clock, kept_by(settings)).actors(),
                 sealing.actor(),
-                webhooks.actor(),
+                webhooks_of(settings, pool, books, tell).actor(),
             ),
             managers=(payments_with(patience_of(settings)), ERASURES, DESK),
             decode=decode_envelope,
@@ -161,6 +154,7 @@ def actors_of(settings: Settings, pool: Pool, books: LedgerBooks) -> tuple[Actor
     return (
         *PaymentSteps(books, {"book": BookRail()}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
+        *Purges(pool, database_clock, kept_by(settings)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
         settlements_of(settings, pool).actor(),
