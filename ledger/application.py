@@ -19,6 +19,7 @@ from ledger.append.ports import Head, Store, Unavailable, Vault
 from ledger.append.snapshotting import Snapshotting
 from ledger.commands.asked import UUID_CHARACTERS, Asked, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
+from ledger.commands.connection import TakeBankPage
 from ledger.commands.service_account import CreateServiceAccount
 from ledger.commands.transfer import MakeTransfers
 from ledger.commands.user import PersonCommand, RegisterUser
@@ -182,6 +183,9 @@ class Ledger(Application[str]):
         if isinstance(command, MakeTransfers):
             sealed_ones = [await self.sealed(each, actor) for each in command.transfers]
             return msgspec.structs.replace(command, transfers=tuple(sealed_ones))
+        if isinstance(command, TakeBankPage):
+            sealed_lines = [await self.sealed(each, actor) for each in command.lines]
+            return msgspec.structs.replace(command, lines=tuple(sealed_lines))
         private = {
             name: value
             for name in command.__struct_fields__

@@ -10,20 +10,10 @@ from workers.banks.calls import Calls
 from workers.banks.monzo import monzo
 from workers.banks.port import BankPort
 from workers.banks.sandbox import sandbox_bank
-from workers.breakers import Breakers, NoBreakers, SharedBreakers
+from workers.breakers import Breakers
 
 SANDBOX_PORT = 4010
 """Where the sandbox bank listens unless somebody says otherwise."""
-
-
-@contextmanager
-def open_breakers(settings: Settings, redis_url: str | None) -> Iterator[Breakers]:
-    """Lend the breakers of this deployment: in its store, or none when they are switched off."""
-    if redis_url is None or not settings.flags.enable_circuit_breaker:
-        yield NoBreakers()
-        return
-    with closing(SharedBreakers(redis_url)) as shared:
-        yield shared
 
 
 @contextmanager

@@ -18,10 +18,13 @@ from prometheus_client import (
 from api.app import create_app
 from api.app import published as document_of
 from api.asking import Desk
+from api.banking import Banking
+from api.breakers import BreakerPanel
 from api.commands import (
     account_changes,
     accounts,
     auth,
+    breakers,
     bulk,
     holds,
     jobs,
@@ -35,7 +38,6 @@ from api.commands import (
     transfers,
     webhook_endpoints,
 )
-from api.commands.banks import bank_endpoints
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
@@ -52,7 +54,7 @@ from api.queries import account_history, exports, receipts, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
-from api.queries import banks as bank_queries
+from api.queries import breakers as breaker_queries
 from api.queries import events as event_queries
 from api.queries import holds as hold_queries
 from api.queries import idempotency as idempotency_queries
@@ -76,8 +78,12 @@ from api.reading import Reading
 from api.service_keys import ServiceKeys
 from api.throttle import Throttle
 from api.wire import Limits, Wire
+from api.work_meters import WorkMeters
 from ledger.policies.limits import Rules
 from ops import VERSION
+from ops.bank_routes import bank_routes
+from ops.banking import banking_of, banks_of
+from ops.breakers import open_panel
 from ops.composition import Books, open_books
 from ops.configuration import tell_changes
 from ops.health import probes_of
@@ -120,6 +126,8 @@ def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
         *jobs.ENDPOINTS,
         *webhook_endpoints.ENDPOINTS,
         *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
+        *bank_routes(settings),
+        *breakers.ENDPOINTS,
     )
 
 
@@ -142,7 +150,6 @@ def queries_of() -> tuple[Endpoint, ...]:
         *ledger_queries.ENDPOINTS,
         *posting_queries.ENDPOINTS,
         *quote_queries.ENDPOINTS,
-        *bank_queries.ENDPOINTS,
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
@@ -151,6 +158,7 @@ def queries_of() -> tuple[Endpoint, ...]:
         *event_queries.ENDPOINTS,
         *webhook_endpoint_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
+        *breaker_queries.ENDPOINTS,
         *idempotency_queries.ENDPOINTS,
     )
 
@@ -168,7 +176,9 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
     exposed = registry()
     try:
         async with (
+            banks_of(settings, redis_url) as ports,
             open_rate_limits(settings, redis_url) as limits,
+            open_panel(settings, redis_url) as panel,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
             open_witness(settings, books, exposed) as witness,
@@ -180,7 +190,10 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
+                | {Feed: feed, WorkMeters: WorkMeters(exposed, books.pool)}
+                | {Banking: banking_of(settings, books.pool, ports)}
                 | {Feed: feed}
+                | {Feed: feed, BreakerPanel: panel}
                 | ({} if limits is None else {RateLimits: limits})
                 | witness,
                 authenticate=authenticator_of(books, gate).authenticate,

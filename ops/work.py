@@ -10,6 +10,8 @@ from threading import Event, Thread
 
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
+from ops.bank_work import Outside
+from ops.banking import open_banks
 from ops.composition import open_books
 from ops.readmodels import process_name
 from ops.sealing import signer
@@ -17,8 +19,9 @@ from ops.settings import Settings
 from ops.telling import Tell, telling
 from schema.codec import decode_envelope
 from schema.postgres import connect
-from workers import due_holds, due_payments, purges
+from workers import bank_schedules, due_holds, due_payments, purges
 from workers.attempts import Actor
+from workers.bank_process import BANKS
 from workers.books import LedgerBooks
 from workers.broker import build_broker
 from workers.courier import Courier
@@ -92,21 +95,23 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     with (
         pool,
         ledger_thread(settings, dsn) as ledger,
+        open_banks(settings, redis_url) as ports,
         telling(settings, dsn) as tell,
         courier_thread(pool),
     ):
         books = LedgerBooks(ledger)
+        outside = Outside(settings, pool, ledger, ports)
         sealing = sealing_of(settings, pool)
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
             actors=(
-                *actors_of(settings, pool, books),
+                *actors_of(settings, pool, books, outside),
                 sealing.actor(),
                 webhooks_of(settings, pool, books, tell).actor(),
             ),
-            managers=(payments_with(patience_of(settings)), ERASURES, DESK),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -149,10 +154,13 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
     return {name: threads for name, threads in configured if not queues or name in queues}
 
 
-def actors_of(settings: Settings, pool: Pool, books: LedgerBooks) -> tuple[Actor, ...]:
+def actors_of(
+    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside
+) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
-        *PaymentSteps(books, {"book": BookRail()}).actors(),
+        *outside.actors,
+        *PaymentSteps(books, {"book": BookRail(), **outside.rails}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
         *Purges(pool, database_clock, kept_by(settings)).actors(),
         DuePayments(pool, database_clock).actor(),
@@ -193,6 +201,7 @@ def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
         sealing_of(settings, pool).entry,
         *purges.ENTRIES,
         settlements_of(settings, pool).entry,
+        *bank_schedules.ENTRIES,
     )
 
 

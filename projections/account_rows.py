@@ -3,9 +3,14 @@
 From a mark on, few events have to be folded to know an account as it was at any moment.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
+from projections.log import Logged
+from projections.projector import Fold, Key
 from projections.rows import Table
 
 NO_HOLDS = msgspec.Raw(b"{}")
@@ -90,3 +95,22 @@ def marked(account: Account, position: int) -> Mark:
     content = msgspec.Raw(msgspec.json.encode(replace(account, account_name=None)))
     name = f"{account.id}:{account.version}"
     return Mark(name, account.id, account.version, position, content)
+
+
+def change(fold: Fold, logged: Logged[Any], **changes: Any) -> None:
+    """Change the account of `logged`; every event of its stream is a new version."""
+    accounts = fold.rows.of(ACCOUNT)
+    account = replace(
+        accounts.get(logged.subject),
+        version=logged.version,
+        updated_at=logged.recorded_at,
+        **changes,
+    )
+    accounts.put(account)
+    if logged.version % MARK_EVERY == 0:
+        fold.rows.of(MARK).put(marked(account, logged.position))
+
+
+def account_of(logged: Logged[Any]) -> Iterable[Key]:
+    """Name the account that `logged` happened to."""
+    return ((ACCOUNT, logged.subject),)

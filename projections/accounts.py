@@ -27,15 +27,16 @@ from ledger.events.account import (
     HoldReleased,
 )
 from ledger.events.user import UserDeleted
+from projections.account_links import LINKS
 from projections.account_rows import (
     ACCOUNT,
     HOLD,
     MARK,
-    MARK_EVERY,
     Account,
     ActiveHold,
     Promise,
-    marked,
+    account_of,
+    change,
     with_hold,
 )
 from projections.erasing import erasing
@@ -147,25 +148,6 @@ def change_held(
     change(fold, logged, held=account.held + by, holds=holds)
 
 
-def change(fold: Fold, logged: Logged[Any], **changes: Any) -> None:
-    """Change the account of `logged`; every event of its stream is a new version."""
-    accounts = fold.rows.of(ACCOUNT)
-    account = replace(
-        accounts.get(logged.subject),
-        version=logged.version,
-        updated_at=logged.recorded_at,
-        **changes,
-    )
-    accounts.put(account)
-    if logged.version % MARK_EVERY == 0:
-        fold.rows.of(MARK).put(marked(account, logged.position))
-
-
-def account_of(logged: Logged[Any]) -> Iterable[Key]:
-    """Name the account that `logged` happened to."""
-    return ((ACCOUNT, logged.subject),)
-
-
 def account_and_hold_of(logged: Logged[HoldCaptured | HoldReleased | HoldExpired]) -> Iterable[Key]:
     """Name the account and the hold that `logged` happened to."""
     return ((ACCOUNT, logged.subject), (HOLD, logged.event.hold_id))
@@ -192,6 +174,7 @@ PROJECTOR = Projector(
         HoldReleased: On(hold_ended, account_and_hold_of),
         HoldExpired: On(hold_ended, account_and_hold_of),
         DailyUsageChanged: On(usage_changed, account_of),
+        **LINKS,
     },
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
+from psycopg.rows import class_row
 
 from ledger.errors import Reason
 from ledger.events.bank import BankRegistered, BankUpdated, BranchAdded
@@ -125,6 +126,26 @@ async def one(pool: Pool, bank_id: str) -> Item | None:
     return await fetch_item(pool, ONE, {"id": bank_id})
 
 
+class Serving(msgspec.Struct, frozen=True):
+    """The bank that a branch belongs to, as far as connecting with it goes."""
+
+    id: str
+    provider: str | None
+    status: str
+
+
+async def bank_of_branch(pool: Pool, branch_id: str) -> Serving | None:
+    """Return the bank of a branch."""
+    async with pool.connection() as connection:
+        cursor = connection.cursor(row_factory=class_row(Serving))
+        await cursor.execute(OF_BRANCH, (branch_id,))
+        return await cursor.fetchone()
+
+
+OF_BRANCH = """
+SELECT banks.id::text, banks.provider, banks.status
+FROM read.branches JOIN read.banks ON banks.id = branches.bank_id WHERE branches.id = %s
+"""
 SHAPE = """
 id, name, code, country, logo_url, api_endpoint, provider, status, version, inserted_at, updated_at
 """

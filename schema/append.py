@@ -186,6 +186,7 @@ PRIVATE_TABLES = {
     "principals": "user_id",
     "session_state": "session_id",
     "service_keys": "service_id",
+    "bank_tokens": "connection_id",
 }
 
 WRITES = """
@@ -260,6 +261,13 @@ PRIVATE_WRITES = """, claimed AS (
     ON CONFLICT (service_id) DO UPDATE SET
         key_hash = coalesce(excluded.key_hash, service_keys.key_hash),
         generation = excluded.generation, scopes = excluded.scopes, status = excluded.status
+), bank_tokens AS (
+    INSERT INTO log.bank_tokens (connection_id, token_ref, key_id, access, refresh, expires_at)
+    SELECT r.connection_id, r.token_ref, r.key_id, r.access, r.refresh, r.expires_at
+    FROM h, json_populate_recordset(NULL::log.bank_tokens, %b::text::json) AS r
+    ON CONFLICT (connection_id) DO UPDATE SET token_ref = excluded.token_ref,
+        key_id = excluded.key_id, access = excluded.access, refresh = excluded.refresh,
+        expires_at = excluded.expires_at
 )
 """
 

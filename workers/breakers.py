@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from typing_extensions import override
 
-from ledger.errors import Reason, Refused
+from ledger.errors import Reason
 from workers.retries import Failed
 
 PROBE_MS = 30_000
@@ -80,9 +80,18 @@ class Breakers(Protocol):
     def report(self, breaker: Breaker, permit: str, *, failed: bool) -> None:
         """Tell how an admitted call went; an answer that refuses is no failure."""
 
+    def standings(self) -> tuple[Standing, ...]:
+        """Return how every breaker stands that is known or was ever asked, by name."""
+
+    def close_early(self, name: str) -> None:
+        """Close a breaker at somebody's wish."""
+
 
 class NoBreakers(Breakers):
     """Lets every call pass (ENABLE_CIRCUIT_BREAKER=false)."""
+
+    def __init__(self, known: tuple[Breaker, ...] = ()) -> None:
+        self.known = known
 
     @override
     def admit(self, breaker: Breaker) -> str:
@@ -92,11 +101,22 @@ class NoBreakers(Breakers):
     def report(self, breaker: Breaker, permit: str, *, failed: bool) -> None:
         return None
 
+    @override
+    def standings(self) -> tuple[Standing, ...]:
+        return tuple(standing_of(each) for each in self.known)
+
+    @override
+    def close_early(self, name: str) -> None:
+        return None
+
 
 class SharedBreakers(Breakers):
     """Breakers in the store at `url`; while it is away, every call passes."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, url: str, known: tuple[Breaker, ...] = (), clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.known = {each.name: each for each in known}
         self.store: Redis = Redis.from_url(
             url,
             socket_timeout=ANSWER_SECONDS_MAX,
@@ -135,46 +155,36 @@ class SharedBreakers(Breakers):
         if change:
             log.warning("breaker.changed", breaker=breaker.name, state=change.decode())
 
+    @override
     def standings(self) -> tuple[Standing, ...]:
-        """Return how every breaker stands that was ever asked, by name."""
-        known = self.store.hgetall(NAMES)
-        return tuple(
-            self.standing(msgspec.json.decode(told, type=Breaker))
-            for _, told in sorted(known.items())
-        )
+        kept = self.ask(lambda: self.store.hvals(NAMES)) or []
+        asked = [msgspec.json.decode(each, type=Breaker) for each in kept]
+        every = self.known | {each.name: each for each in asked}
+        return tuple(self.standing(every[name]) for name in sorted(every))
 
     def standing(self, breaker: Breaker) -> Standing:
-        """Return how one breaker stands."""
+        """Return how one breaker stands; closed, as long as nobody can tell."""
         key = KEY.format(name=breaker.name)
-        now, opened_at, probe_until, failures = self.showing(
-            keys=[key, f"{key}:failures"], args=[breaker.window_ms]
-        )
-        facts = {
-            "name": breaker.name,
-            "failures": failures,
-            "threshold": breaker.failures_max,
-            "window_ms": breaker.window_ms,
-            "reset_ms": breaker.reset_ms,
-        }
+        keys = [key, f"{key}:failures"]
+        facts = self.ask(lambda: self.showing(keys=keys, args=[breaker.window_ms]))
+        if facts is None:
+            return standing_of(breaker)
+        now, opened_at, probe_until, failures = facts
         if not opened_at:
-            return Standing(state="closed", **facts)
-        next_probe_at = max(opened_at + breaker.reset_ms, probe_until)
-        half_open = opened_at + breaker.reset_ms <= now
-        return Standing(
-            state="half_open" if half_open else "open",
+            return standing_of(breaker, failures=failures)
+        free_at = opened_at + breaker.reset_ms
+        return standing_of(
+            breaker,
+            state="half_open" if free_at <= now else "open",
+            failures=failures,
             opened_at_ms=opened_at,
-            next_probe_at_ms=next_probe_at,
-            **facts,
+            next_probe_at_ms=max(free_at, probe_until),
         )
 
-    def reset(self, name: str) -> Standing:
-        """Close a breaker at somebody's wish. Raises `Refused` for a name nobody has asked."""
-        told = self.store.hget(NAMES, name)
-        if told is None:
-            raise Refused(Reason.BREAKER_NOT_FOUND, name=name)
+    @override
+    def close_early(self, name: str) -> None:
         key = KEY.format(name=name)
-        self.store.delete(key, f"{key}:failures")
-        return self.standing(msgspec.json.decode(told, type=Breaker))
+        self.ask(lambda: self.store.delete(key, f"{key}:failures"))
 
     def ask(self, question: Callable[[], Any]) -> Any:
         """Ask the store; one that fails is left alone for a moment, and stops nobody."""
@@ -190,6 +200,18 @@ class SharedBreakers(Breakers):
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
+
+
+def standing_of(breaker: Breaker, **facts: Any) -> Standing:
+    """Return how a breaker stands: closed, but for what is known better."""
+    closed: dict[str, Any] = {"state": "closed", "failures": 0}
+    return Standing(
+        name=breaker.name,
+        threshold=breaker.failures_max,
+        window_ms=breaker.window_ms,
+        reset_ms=breaker.reset_ms,
+        **{**closed, **facts},
+    )
 
 
 NOW = """

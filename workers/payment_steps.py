@@ -115,7 +115,14 @@ class PaymentSteps(msgspec.Struct, frozen=True):
             return self.look_again(run, refused)
 
     def submit(self, run: Run, payment: Payment) -> Answer:
-        """Say that the payment goes out, then send it: never the other way round."""
+        """Say that the payment goes out, then send it: never the other way round.
+
+        One that went out before is looked up first: it may have arrived although no answer came.
+        """
+        if payment.submissions > 0:
+            standing = self.rail_of(payment).state_of(payment.payment_id)
+            if not isinstance(standing, Unknown):
+                return standing
         self.record(run, None)
         run.crashpoint("after_submission_recorded")
         return self.rail_of(payment).submit(order_of(payment))

@@ -27,7 +27,7 @@ async def open_account(call: Call) -> Bare:
     """Open an account for the caller, or for whom the caller may open one."""
     body, account_id = call.body, new_id()
     user_id = body.get("user_id") or own_id(call)
-    refuse_link(body)
+    refuse_half_a_link(body)
     command = OpenAccount(
         account_id=account_id,
         user_id=user_id,
@@ -38,6 +38,8 @@ async def open_account(call: Call) -> Bare:
         credit_limit=minor(body, "credit_limit"),
         opening_balance=minor(body, "opening_balance"),
         opening_posting_id=new_id(),
+        bank_connection_id=body.get("bank_connection_id"),
+        external_account_id=body.get("external_account_id"),
     )
     show = partial(show_account, call.use(Rules))
     return await ask(call, command, Told(show=show, status=201, location="/api/accounts/{id}"))
@@ -50,14 +52,12 @@ def own_id(call: Call) -> str:
     return caller_id(call)
 
 
-def refuse_link(body: Any) -> None:
-    """Refuse an account at an outside bank that nobody is connected to."""
+def refuse_half_a_link(body: Any) -> None:
+    """Refuse an account at an outside bank without the connection it is read through."""
     if "external_account_id" in body and "bank_connection_id" not in body:
         raise Refused(
             Reason.INVALID_FIELD_VALUE, field="external_account_id", needs="bank_connection_id"
         )
-    if "bank_connection_id" in body:
-        raise Refused(Reason.CONNECTION_NOT_FOUND, bank_connection_id=body["bank_connection_id"])
 
 
 def any_four(account_id: str) -> str:
@@ -150,6 +150,9 @@ ENDPOINTS = (
             Reason.USER_NOT_FOUND,
             Reason.INSUFFICIENT_PERMISSIONS,
             Reason.CONNECTION_NOT_FOUND,
+            Reason.UNAUTHORIZED_ACCESS,
+            Reason.CONNECTION_INACTIVE,
+            Reason.ACCOUNT_ALREADY_LINKED,
             Reason.CREDIT_LIMIT_NOT_ALLOWED,
         ),
     ),

@@ -10,12 +10,12 @@ from api.fields import Document, Field, FieldTable, Kind
 from api.kinds import enum, pattern, text, url
 from ledger.errors import Reason, Refused
 from ledger.policies.bank_numbers import is_checked_iban, is_checked_routing_number
+from ledger.policies.banks import PROVIDERS
 
 NAME_LENGTH_MIN, NAME_LENGTH_MAX = 2, 100
 PUNCTUATION = frozenset(" -&.,()")
 HOUSE_CODE = "LEDGERBANK"
 """The code of our own clearing accounts; no outside bank may have it."""
-PROVIDERS = ("sandbox", "monzo")
 
 
 def bank_name() -> Kind:

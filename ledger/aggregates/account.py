@@ -13,6 +13,7 @@ from ledger.aggregates.account_holds import (
     release_hold,
     without_hold,
 )
+from ledger.aggregates.account_links import link, relinked, take_entry
 from ledger.aggregates.account_states import Account, Closed, Open, Unopened
 from ledger.commands.account import (
     AccountCommand,
@@ -20,21 +21,26 @@ from ledger.commands.account import (
     CaptureHold,
     ChangeLimits,
     CloseAccount,
+    CloseAtBank,
     CorrectAccount,
     CreditAccount,
     DeactivateAccount,
     DebitAccount,
     FreezeAccount,
+    ImportEntry,
+    LinkAccount,
     OpenAccount,
     PlaceHold,
     ReleaseHold,
     RenameAccount,
     UnfreezeAccount,
+    UnlinkAccount,
 )
 from ledger.errors import Reason, Refused
 from ledger.events.account import (
     AccountActivated,
     AccountClosed,
+    AccountClosedAtBank,
     AccountCredited,
     AccountCreditLimitChanged,
     AccountDeactivated,
@@ -42,9 +48,11 @@ from ledger.events.account import (
     AccountEvent,
     AccountFrozen,
     AccountLimitsChanged,
+    AccountLinked,
     AccountOpened,
     AccountRenamed,
     AccountUnfrozen,
+    AccountUnlinked,
     DailyUsageChanged,
     HoldCaptured,
     HoldExpired,
@@ -63,7 +71,9 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             raise Refused(Reason.ACCOUNT_NOT_FOUND)
         case Open(), OpenAccount():
             return []
-        case Open(condition=Closed()), PlaceHold() | DebitAccount() | CreditAccount():
+        case Open(condition=Closed()), (
+            PlaceHold() | DebitAccount() | CreditAccount() | ImportEntry()
+        ):
             raise Refused(Reason.ACCOUNT_INACTIVE)
         case Open(), PlaceHold() | DebitAccount():
             return spend(account, command)
@@ -88,6 +98,10 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             return [transition(account, command)]
         case Open(), CorrectAccount():
             return correct(account, command)
+        case Open(), LinkAccount() | UnlinkAccount() | CloseAtBank():
+            return link(account, command)
+        case Open(), ImportEntry():
+            return take_entry(account, command)
 
 
 def spend(account: Open, command: PlaceHold | DebitAccount) -> list[AccountEvent]:
@@ -153,6 +167,8 @@ def evolve(account: Account, event: AccountEvent, at: str) -> Account:
             | AccountClosed(),
         ):
             return changed(account, event)
+        case Open(), AccountLinked() | AccountUnlinked() | AccountClosedAtBank():
+            return relinked(account, event)
 
 
 def born(event: AccountOpened) -> Open:

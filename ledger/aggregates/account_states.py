@@ -8,6 +8,8 @@ from ledger.events.account import HoldPlaced
 from ledger.events.event import Sealed
 from ledger.money import decimal_text
 
+HOUSE = "LEDGERBANK"
+"""The bank code of accounts that mirror nothing."""
 Status: TypeAlias = Literal["ACTIVE", "INACTIVE", "FROZEN", "CLOSED"]
 
 
@@ -29,7 +31,9 @@ class Active(msgspec.Struct, frozen=True, tag="ACTIVE"):
 
 
 class Inactive(msgspec.Struct, frozen=True, tag="INACTIVE"):
-    """At rest: what was promised is kept, nothing else is done."""
+    """At rest: what was promised is kept, nothing else is done. `reason`: why, if not asked for."""
+
+    reason: str | None = None
 
 
 class Frozen(msgspec.Struct, frozen=True, tag="FROZEN"):
@@ -55,7 +59,8 @@ class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
     """What deciding needs. `spent` is what counts against the limit of `day` (UTC).
 
     `daily_limit` and `single_limit` are the account's own, None the defaults.
-    `lapses_at` is when the first of the holds that have an end is over.
+    `lapses_at` is when the first of the holds that have an end is over. `bank_code` is that of the
+    outside bank it mirrors or has mirrored.
     """
 
     user_id: str
@@ -72,6 +77,8 @@ class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
     lapses_at: str | None = None
     bank_connection_id: str | None = None
     external_account_id: str | None = None
+    provider: str | None = None
+    bank_code: str | None = None
     condition: Condition = ACTIVE
     daily_limit: int | None = None
     single_limit: int | None = None
@@ -89,7 +96,12 @@ class Open(msgspec.Struct, frozen=True, tag="open", gc=False):
     @property
     def status_reason(self) -> str | None:
         """Return why it is what it is, as far as anybody said."""
-        return self.condition.reason if isinstance(self.condition, Frozen) else None
+        return self.condition.reason if isinstance(self.condition, Frozen | Inactive) else None
+
+    @property
+    def clearing(self) -> str:
+        """Return the account of the house on the other side of what comes from outside."""
+        return f"clearing:{self.bank_code or HOUSE}:{self.currency}"
 
     def shown(self, minor: int) -> str:
         """Print an amount of this account for its owner."""

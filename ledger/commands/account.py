@@ -20,6 +20,8 @@ class OpenAccount(Command, frozen=True, kw_only=True):
     credit_limit: int = 0
     opening_balance: int = 0
     opening_posting_id: str
+    bank_connection_id: str | None = None
+    external_account_id: str | None = None
 
 
 class RenameAccount(Command, frozen=True, kw_only=True):
@@ -77,6 +79,37 @@ class CloseAccount(Command, frozen=True, kw_only=True):
     """End an account that holds, promises and waits for nothing."""
 
     account_id: str
+
+
+class LinkAccount(Command, frozen=True, kw_only=True):
+    """Let an account mirror one at an outside bank."""
+
+    account_id: str
+    bank_connection_id: str
+    external_account_id: str
+    provider: str
+    bank_code: str
+
+
+class UnlinkAccount(Command, frozen=True, kw_only=True):
+    """Let an account mirror nothing any more; what it holds stays."""
+
+    account_id: str
+
+
+class CloseAtBank(Command, frozen=True, kw_only=True):
+    """Put an account to rest that its outside bank has closed."""
+
+    account_id: str
+
+
+class ImportEntry(Command, frozen=True, kw_only=True):
+    """Mirror `amount` signed minor units that an outside bank has booked, whatever that leaves."""
+
+    account_id: str
+    posting_id: str
+    entry_id: str
+    amount: int
 
 
 class PlaceHold(Command, frozen=True, kw_only=True):
@@ -166,4 +199,8 @@ AccountCommand: TypeAlias = (
     | DebitAccount
     | CreditAccount
     | CorrectAccount
+    | LinkAccount
+    | UnlinkAccount
+    | CloseAtBank
+    | ImportEntry
 )

@@ -7,6 +7,7 @@ from ledger.commands.account import PlaceHold
 from ledger.commands.payment import CreatePayment, ProcessPayment
 from ledger.decisions import unfinished
 from ledger.decisions.accounts import open_state
+from ledger.decisions.connections import refuse_unreachable
 from ledger.decisions.standing import (
     daily_limit,
     refuse_standing,
@@ -22,6 +23,7 @@ from ledger.events.payment import (
 )
 from ledger.money import parse_positive
 from ledger.policies import access
+from ledger.policies.banks import PAYING
 from ledger.policies.duplicates import FINGERPRINT, duplicate_parts
 
 SECONDS_PER_MINUTE = 60
@@ -71,14 +73,23 @@ def refuse_small(view: View, source: Open, amount: int) -> None:
 
 
 def refuse_without_rail(view: View, destination: str | None, source: Open) -> None:
-    """Refuse accounts whose money lies at an outside bank that nobody here can reach (§6.5)."""
-    linked = destination and open_state(view, destination).bank_connection_id
-    if source.bank_connection_id or linked:
+    """Refuse what no rail moves: out of a bank that only tells, or between mirrors (§6.5)."""
+    if source.bank_connection_id is not None and source.provider not in PAYING:
+        raise Refused(Reason.RAIL_UNAVAILABLE)
+    if destination is None:
+        return
+    if source.bank_connection_id or open_state(view, destination).bank_connection_id:
         raise Refused(Reason.RAIL_UNAVAILABLE)
 
 
+def rail_of(source: Open) -> str:
+    """Return the rail that an account pays on: its bank's, or the house's own (§6.5)."""
+    linked = source.bank_connection_id is not None and source.provider is not None
+    return source.provider if linked and source.provider else "book"
+
+
 def created(view: View, command: CreatePayment, source: Open, amount: int) -> PaymentCreated:
-    """Tell what was asked for; accounts without a connection pay on the `book` rail (§6.5)."""
+    """Tell what was asked for."""
     return PaymentCreated(
         user_id=source.user_id,
         user_bank_account_id=command.user_bank_account_id,
@@ -88,7 +99,7 @@ def created(view: View, command: CreatePayment, source: Open, amount: int) -> Pa
         payment_type=command.payment_type,
         description=sealed(command.description),
         reference=sealed_or_none(command.reference),
-        rail="book",
+        rail=rail_of(source),
         destination_account_id=command.destination_account_id,
         scheduled_at=command.scheduled_at,
         priority=command.priority,
@@ -127,6 +138,8 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
         refuse_unconfirmed(view, command.trigger, source)
     refuse_standing(view, source, terms.direction)
     refuse_closed_destination(view, terms)
+    if terms.rail != "book":
+        refuse_unreachable(view, source)
     if terms.direction == "CREDIT":
         refuse_oversized(view, source, terms.amount)
         refuse_duplicate(view, command.payment_id, terms)

@@ -15,6 +15,23 @@ from ledger.commands.account import (
 )
 from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank, UpdateBank
+from ledger.commands.connection import (
+    AuthoriseConnection,
+    ChangeSyncFrequency,
+    CompleteSync,
+    DenyConnection,
+    ExpireConnection,
+    FailSync,
+    RefreshTokens,
+    ReopenConnection,
+    ReportBalance,
+    RequestConnection,
+    RequestSync,
+    RevokeConnection,
+    StartSync,
+    TakeBankAccount,
+    TakeBankPage,
+)
 from ledger.commands.hold import (
     CaptureClientHold,
     ExpireHolds,
@@ -35,6 +52,7 @@ from ledger.commands.payment import (
 from ledger.commands.period import ClosePeriod, ReopenPeriod
 from ledger.commands.posting import ReversePosting
 from ledger.commands.quote import IssueQuote
+from ledger.commands.reconciliation import ReportMissingPayment, ResolveDiscrepancy
 from ledger.commands.service_account import (
     CreateServiceAccount,
     DisableServiceAccount,
@@ -64,15 +82,29 @@ from ledger.commands.webhook_endpoint import (
 )
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
+from ledger.decisions.bank_accounts import report_balance, take_bank_account
+from ledger.decisions.bank_history import take_bank_page
 from ledger.decisions.banks import add_branch, register_bank, update_bank
 from ledger.decisions.bulk import make_transfers
 from ledger.decisions.captures import capture_client_hold
+from ledger.decisions.connections import (
+    authorise_connection,
+    change_sync_frequency,
+    end_connection,
+    follow_sync,
+    refresh_tokens,
+    reopen_connection,
+    request_connection,
+    request_sync,
+    revoke_connection,
+)
 from ledger.decisions.holds import expire_holds, place_client_hold, release_client_hold
 from ledger.decisions.jobs import cancel_job, retry_dead_letter
 from ledger.decisions.journal import record_security_event
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.periods import close_period, reopen_period
 from ledger.decisions.quotes import issue_quote
+from ledger.decisions.reconciliations import report_missing_payment, resolve_discrepancy
 from ledger.decisions.rehearsals import rehearse_payment
 from ledger.decisions.reversals import reverse_posting
 from ledger.decisions.service_accounts import (
@@ -155,6 +187,23 @@ DECISIONS: dict[type, Decision] = {
     PingEndpoint: change_endpoint,
     DisableEndpoint: change_endpoint,
     RemoveEndpoint: change_endpoint,
+    RequestConnection: request_connection,
+    ReopenConnection: reopen_connection,
+    AuthoriseConnection: authorise_connection,
+    RefreshTokens: refresh_tokens,
+    DenyConnection: end_connection,
+    ExpireConnection: end_connection,
+    ChangeSyncFrequency: change_sync_frequency,
+    RevokeConnection: revoke_connection,
+    RequestSync: request_sync,
+    StartSync: follow_sync,
+    CompleteSync: follow_sync,
+    FailSync: follow_sync,
+    TakeBankAccount: take_bank_account,
+    TakeBankPage: take_bank_page,
+    ReportBalance: report_balance,
+    ReportMissingPayment: report_missing_payment,
+    ResolveDiscrepancy: resolve_discrepancy,
     CancelJob: cancel_job,
     RetryDeadLetter: retry_dead_letter,
     RecordSecurityEvent: record_security_event,

@@ -9,6 +9,9 @@ from ledger.aggregates import (
     account,
     account_states,
     bank,
+    connection_history,
+    connection_states,
+    discrepancy,
     job,
     journal,
     payment,
@@ -48,6 +51,12 @@ STREAM_TYPES = {
     ),
     "payment": StreamType(payment.UNCREATED, payment.evolve, payment.Payment),
     "bank": StreamType(bank.UNKNOWN, bank.evolve, bank.Bank),
+    "connection": StreamType(
+        connection_states.UNREQUESTED, connection_history.evolve, connection_states.State
+    ),
+    "reconciliation": StreamType(
+        discrepancy.UNFOUND, discrepancy.evolve, discrepancy.Discrepancy, remembered=False
+    ),
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
     "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),

@@ -64,6 +64,26 @@ class AccountClosed(Event, frozen=True, kw_only=True):
     stored_as: ClassVar[str] = "AccountClosed"
 
 
+class AccountLinked(Event, frozen=True, kw_only=True):
+    """It mirrors an account at an outside bank from now on; `bank_code` names its clearing."""
+
+    stored_as: ClassVar[str] = "AccountLinked"
+    bank_connection_id: str
+    external_account_id: str
+    provider: str
+    bank_code: str
+
+
+class AccountUnlinked(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "AccountUnlinked"
+
+
+class AccountClosedAtBank(Event, frozen=True, kw_only=True):
+    """The outside bank has closed it; here it is put to rest with what it holds."""
+
+    stored_as: ClassVar[str] = "AccountClosedAtBank"
+
+
 class HoldPlaced(Event, frozen=True, kw_only=True):
     stored_as: ClassVar[str] = "HoldPlaced"
     hold_id: str
@@ -136,6 +156,9 @@ AccountEvent: TypeAlias = (
     | AccountDeactivated
     | AccountActivated
     | AccountClosed
+    | AccountLinked
+    | AccountUnlinked
+    | AccountClosedAtBank
     | HoldPlaced
     | HoldCaptured
     | HoldReleased

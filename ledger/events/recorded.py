@@ -7,12 +7,14 @@ import msgspec
 from ledger.events.account import AccountEvent
 from ledger.events.audit import AuditEvent
 from ledger.events.bank import BankEvent
+from ledger.events.connection import ConnectionEvent
 from ledger.events.event import Event, Sealed
 from ledger.events.job import JobEvent
 from ledger.events.payment import PaymentEvent
 from ledger.events.period import PeriodEvent
 from ledger.events.posting import PostingEvent
 from ledger.events.quote import QuoteEvent
+from ledger.events.reconciliation import ReconciliationEvent
 from ledger.events.service_account import ServiceAccountEvent
 from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
@@ -29,6 +31,8 @@ AnyEvent: TypeAlias = (
     | TransferEvent
     | PaymentEvent
     | BankEvent
+    | ConnectionEvent
+    | ReconciliationEvent
     | QuoteEvent
     | PeriodEvent
     | JobEvent

@@ -230,6 +230,12 @@ may_read_posting = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("ledger:re
 may_reverse_posting = Policy(roles=("admin",), rule=NOT_ONES_OWN, scopes=("transfers:write",))
 may_read_quote = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("transfers:write",))
 
+# Connections with outside banks: nobody consents for somebody else.
+may_connect = Policy(roles=CUSTOMERS, rule=any_of(is_system, owns))
+may_reconnect = Policy(roles=CUSTOMERS, rule=any_of(is_system, owns))
+may_read_connection = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+may_keep_connection = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF)
+may_resolve_discrepancy = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 # Jobs: of whom the record is that they are about, owns them.
 may_read_job = Policy(roles=HUMANS, rule=OWNER_OR_READER)
 may_steer_jobs = Policy(roles=STAFF, rule=any_of(is_system, has_role(*STAFF)))

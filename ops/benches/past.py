@@ -1,7 +1,8 @@
-"""The past: what a large account held at any time, found from a mark and a few events after it."""
+"""The past of a large account: what it held at any time, the statement of a month, a deep page."""
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 from psycopg import Connection
 
@@ -15,9 +16,10 @@ from ledger.times import later
 from ops.benches.deployment import Broken, Deployment
 from ops.benches.draw import Draw
 from ops.benches.figures import Goal, Result, figure
+from ops.benches.lists import PAGE_ROWS, Lists
 from ops.benches.scale import Scale
 from ops.benches.town import Owner, Town
-from ops.benches.windows import Callers, Told, Window, interleaved
+from ops.benches.windows import Callers, Series, Told, Window, interleaved
 from ops.composition import Books, open_books
 from ops.readmodels import keks_of
 from projections.catalogue import BY_NAME
@@ -25,6 +27,7 @@ from projections.items import Item
 from projections.looking_back import Past
 from projections.moments import moment_at
 from projections.rebuild import rebuild
+from projections.statements import account_of
 from projections.two_clocks import holdings
 from schema.postgres import connect, open_pool
 from schema.store import LogStore
@@ -32,7 +35,14 @@ from schema.store import LogStore
 ENTRIES_AT_ONCE = 1_000
 STEP = timedelta(milliseconds=1)
 AMOUNTS = (5, 7, 11, -6, -13)
-CASE = "balance at a random time, {:,} entries"
+BALANCE = "balance at a random time, {:,} entries"
+STATEMENT = "statement of {:,} lines in {:,} entries"
+PAGE = "page of {:,} at a random depth of {:,} entries"
+NOTES = (
+    "instant → position → mark → events → sums; one caller, in process",
+    "both balances, both sums, every line; one caller, in process",
+    "by keyset, as JSON; one caller, in process",
+)
 
 
 def measure_past(deployment: Deployment, scale: Scale, told: Told) -> Result:
@@ -52,22 +62,38 @@ async def measured(deployment: Deployment, dsn: str, scale: Scale, told: Told) -
         begin, end = await grow(books, dsn, owner, scale.large_account)
     with connect(dsn, statement_timeout_ms=0) as connection:
         settle(connection)
-    rebuild(dsn, BY_NAME["accounts"], keks_of(settings), repair=True)
+    for model in ("accounts", "transactions"):
+        rebuild(dsn, BY_NAME[model], keks_of(settings), repair=True)
     async with await open_pool(dsn, 1, "ledgerbank_app") as pool:
-        looking = Looking(Past(pool, keks_of(settings)), owner.accounts[0], begin, end)
+        account = await account_of(pool, owner.accounts[0])
+        assert account is not None, "it was grown"
+        lists = Lists(pool, account, begin, STEP, scale.large_account)
+        looking = Looking(Past(pool, keks_of(settings)), account.id, begin, end)
         await looking.see(end)
-        name = CASE.format(scale.large_account)
-        series = await interleaved(
-            scale.rounds, {name: lambda: looking.for_seconds(scale.append_seconds)}, told
-        )
-    p99 = series[name].percentile_ms(0.99)
-    assert p99 is not None, "somebody looked"
-    note = "instant → position → mark → events → sums; one caller, in process"
+        names = names_for(scale.large_account, lists.month)
+        seconds = scale.append_seconds
+        asked = (looking.for_seconds, lists.statements, lists.pages)
+        cases = {name: partial(ask, seconds) for name, ask in zip(names, asked, strict=True)}
+        series = await interleaved(scale.rounds, cases, told)
+    lines = zip(names, ("queries", "statements", "pages"), NOTES, strict=True)
     return Result(
-        (figure("past", name, "queries", series[name], note=note),),
-        (Goal(what=f"p99 ms of a {name}", found=p99, most=5.0),),
+        tuple(figure("past", name, unit, series[name], note=note) for name, unit, note in lines),
+        tuple(goal(name, series[name]) for name in (names[0], names[2])),
         (dsn,),
     )
+
+
+def names_for(entries: int, month: int) -> tuple[str, str, str]:
+    """Return what is measured of an account of so many entries."""
+    page = PAGE.format(PAGE_ROWS, entries)
+    return BALANCE.format(entries), STATEMENT.format(month, entries), page
+
+
+def goal(name: str, series: Series) -> Goal:
+    """Return how long it may take, however large the account is."""
+    p99 = series.percentile_ms(0.99)
+    assert p99 is not None, "somebody looked"
+    return Goal(what=f"p99 ms of a {name}", found=p99, most=5.0)
 
 
 class Looking:

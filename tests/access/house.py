@@ -21,7 +21,9 @@ import psycopg
 from uvicorn import Server
 
 from api.wire import Wire
+from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Context
+from ledger.commands.connection import RequestConnection
 from ledger.commands.user import RegisterUser
 from ledger.events.event import Private
 from ledger.events.recorded import SYSTEM
@@ -142,6 +144,10 @@ class House:
         made = self.data(admin, "POST", "/api/service-accounts", asked)
         return Caller(id=made["id"], role="service", bearer=made["api_key"])
 
+    def connection(self, owner: Caller) -> str:
+        """Have a connection asked for, with a bank that is nowhere."""
+        return asyncio.run(connect(self.settings, self.dsn, owner.id))
+
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             return connection.execute(statement.encode(), values).fetchall()
@@ -165,6 +171,27 @@ async def join(
     passwords.close()
     async with open_books(settings, dsn) as books:
         await books.ledger.handle(command, Context(actor=SYSTEM, correlation_id=new_id()))
+
+
+async def connect(settings: Settings, dsn: str, user_id: str) -> str:
+    """Ask for a connection of somebody with a new bank."""
+    bank_id, branch_id, connection_id = new_id(), new_id(), new_id()
+    number = next(NUMBERS)
+    commands = (
+        RegisterBank(
+            bank_id=bank_id, name=f"Nowhere {number}", code=f"NOWHERE_{number}", country="GB",
+            provider="monzo",
+        ),
+        AddBranch(bank_id=bank_id, branch_id=branch_id, name="Main", country="GB"),
+        RequestConnection(
+            connection_id=connection_id, user_id=user_id, bank_id=bank_id,
+            bank_branch_id=branch_id, username=Private("somebody", user_id), sync_frequency=3_600,
+        ),
+    )  # fmt: skip
+    async with open_books(settings, dsn) as books:
+        for command in commands:
+            await books.ledger.handle(command, Context(actor=SYSTEM, correlation_id=new_id()))
+    return connection_id
 
 
 @contextmanager

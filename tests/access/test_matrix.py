@@ -14,7 +14,7 @@ from tests.access.matrix import FORBIDDEN, MATRIX, ROLES, UNAUTHORIZED, Row
 from tests.access.town import OWN_ALONE, PERSONAL, Town
 
 CONFIRM = "confirmation_required"
-PLACEHOLDER = re.compile(r"\{(id|position|period|key)\}")
+PLACEHOLDER = re.compile(r"\{(id|name|position|period|key|correlation_id)\}")
 TABLE = endpoints_of(read_settings(SETTINGS, keep_keys=False))
 SERVED: dict[tuple[str, str], Endpoint] = {
     (endpoint.method, endpoint.path): endpoint for endpoint in TABLE

@@ -60,6 +60,7 @@ class Town:
             "posting": self.posting,
             "hold": self.hold,
             "quote": self.quote,
+            "connection": self.connection,
             "job": self.job,
             "endpoint": self.endpoint,
             "machine": lambda _: self.machine("ledger:read").id,
@@ -153,6 +154,10 @@ class Town:
     def job(self, owner: Caller) -> str:
         """Have somebody's deletion prepared; nobody works on jobs here."""
         return str(self.house.rows(JOB.format(owner.id))[0][0])
+
+    def connection(self, owner: Caller) -> str:
+        """Let somebody ask for a connection; nobody goes to the bank."""
+        return self.house.connection(owner)
 
     def quote(self, owner: Caller) -> str:
         asked = {

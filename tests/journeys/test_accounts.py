@@ -152,6 +152,23 @@ def test_credit_goes_down_to_its_limit_and_not_one_minor_unit_further(
     assert town.door.send(short).status_code == 422
 
 
+def test_only_admins_lend_and_only_on_credit_accounts(town: Town, customer: Person) -> None:
+    body = {"currency": "USD", "account_type": "CREDIT", "account_name": "Card"}
+    for person, more, reason in (
+        (customer, {"credit_limit": "1.00"}, "insufficient_permissions"),
+        (customer, {"opening_balance": "1.00"}, "insufficient_permissions"),
+        (town.support, {"opening_balance": "1.00"}, "insufficient_permissions"),
+        (
+            town.admin,
+            {"credit_limit": "1.00", "account_type": "CHECKING"},
+            "credit_limit_not_allowed",
+        ),
+    ):
+        answer = person.ask("POST", "/api/accounts", body | {"user_id": customer.id} | more)
+        assert reason_of(answer) == reason
+    assert customer.get("/api/accounts", server=1) == []
+
+
 def test_only_what_is_empty_is_closed(town: Town, customer: Person) -> None:
     full, waiting = town.account(customer, "5.00"), town.account(customer, None)
     assert change(customer, full, "/close") == "account_not_empty"
@@ -160,6 +177,12 @@ def test_only_what_is_empty_is_closed(town: Town, customer: Person) -> None:
     answer = customer.ask("DELETE", f"/api/payments/{incoming['id']}", server=1)
     assert answer.status_code == 200
     assert change(customer, waiting, "/close") == "CLOSED"
+    promised = town.account(customer, None, account_type="CREDIT", credit_limit="10.00")
+    wish = {"account_id": promised, "amount": "9.00", "description": "a deposit"}
+    hold = customer.made("/api/holds", wish)["id"]
+    assert change(customer, promised, "/close") == "account_not_empty"
+    assert customer.made(f"/api/holds/{hold}/release", server=1)["status"] == "RELEASED"
+    assert change(customer, promised, "/close") == "CLOSED"
 
 
 def test_closing_races_new_payments_and_never_loses_one(town: Town, customer: Person) -> None:
@@ -176,11 +199,12 @@ def test_closing_races_new_payments_and_never_loses_one(town: Town, customer: Pe
         assert shown == ("CLOSED" if closed else "ACTIVE")
 
 
-@pytest.mark.parametrize("what", ["accounts", "balance", "payment"])
+@pytest.mark.parametrize("what", ["account", "accounts", "balance", "payment"])
 def test_the_past_is_what_was_answered_then(town: Town, customer: Person, what: str) -> None:
     account, other = town.account(customer), town.account(customer, None)
     payment = customer.payment(account, "3.00")["id"]
     path = {
+        "account": f"/api/accounts/{account}",
         "accounts": "/api/accounts",
         "balance": f"/api/accounts/{account}/balance",
         "payment": f"/api/payments/{payment}",

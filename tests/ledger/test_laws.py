@@ -18,6 +18,7 @@ from ledger.commands.account import (
 from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank
 from ledger.commands.command import Command
+from ledger.commands.connection import RequestConnection
 from ledger.commands.hold import ExpireHolds
 from ledger.commands.job import CancelJob, JobFacts, RetryDeadLetter
 from ledger.commands.service_account import DisableServiceAccount
@@ -36,7 +37,7 @@ from ledger.commands.user import (
 from ledger.decisions.routing import DECISIONS
 from ledger.errors import Refused
 from ledger.events.audit import TokenRejected
-from ledger.events.recorded import Actor
+from ledger.events.recorded import SYSTEM, Actor
 from ledger.times import later
 from tests.builders import (
     ALSO_HERS,
@@ -77,6 +78,7 @@ from tests.builders import (
     transfers,
     wish,
 )
+from tests.ledger.banking import ABOUT_OUTSIDE_BANKS
 from tests.ledger.books import Books
 from tests.ledger.invariants import accounts_are_sound, hold
 from tests.strategies import BEGINNING, OPENINGS, Step, scripts
@@ -152,6 +154,7 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], CANCEL_JOB, AS_ADA),
     ([], RETRY, AS_ADA),
     ([], DENIED, AS_ANNA),
+    *ABOUT_OUTSIDE_BANKS,
 ]
 
 
@@ -166,7 +169,7 @@ def test_a_command_asked_twice_is_decided_once(
     books = Books()
     books.happened(*TOWN)
     for each in before:
-        books.ask(each, AS_ADA)
+        books.ask(each, SYSTEM if isinstance(each, RequestConnection) else AS_ADA)
     ending = isinstance(command, ENDS_SESSIONS)
     if ending:
         books.happened(session_started())

@@ -164,9 +164,13 @@ def test_freshness_is_measured_with_and_without_news(deployment: Deployment) -> 
 
 def test_the_past_of_a_large_account_is_measured(deployment: Deployment) -> None:
     result = measure_past(deployment, TINY, quiet)
-    [looked] = result.figures
-    assert looked.case == "balance at a random time, 1,300 entries"
-    assert looked.p99_ms
+    assert [each.case for each in result.figures] == [
+        "balance at a random time, 1,300 entries",
+        "statement of 1,000 lines in 1,300 entries",
+        "page of 50 at a random depth of 1,300 entries",
+    ]
+    assert all(each.rate > 0 and each.p99_ms for each in result.figures)
+    assert [goal.most for goal in result.goals] == [5.0, 5.0]
     assert audit(result.databases).wrong == ()
 
 

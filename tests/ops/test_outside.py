@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ops.banks import SANDBOX_PORT, open_banks, open_breakers, sandbox_url
+from ops.banks import SANDBOX_PORT, open_banks, sandbox_url
+from ops.breakers import open_breakers
 from ops.outside import bank_inside, free_port, kept_in, wants_bank
 from ops.settings import Settings, read_settings
 from workers.banks.port import Authorization, BankPort

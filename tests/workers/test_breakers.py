@@ -8,7 +8,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from ledger.errors import Reason, Refused
+from ledger.errors import Reason
 from workers.breakers import Breaker, NoBreakers, SharedBreakers, bank_api
 from workers.retries import Failed
 
@@ -114,22 +114,20 @@ def test_calls_from_before_it_opened_decide_nothing(
     assert breakers.standing(breaker).opened_at_ms == opened_at
 
 
-def test_staff_can_close_one_they_know_the_name_of(
-    breakers: SharedBreakers, breaker: Breaker
-) -> None:
+def test_staff_can_close_one_early(breakers: SharedBreakers, breaker: Breaker) -> None:
     trip(breakers, breaker)
     assert breaker.name in {each.name for each in breakers.standings()}
-    assert breakers.reset(breaker.name).state == "closed"
+    breakers.close_early(breaker.name)
+    assert breakers.standing(breaker).state == "closed"
     breakers.admit(breaker)
-    with pytest.raises(Refused) as unknown:
-        breakers.reset("bank_api:acme")
-    assert unknown.value.reason is Reason.BREAKER_NOT_FOUND
 
 
 def test_without_its_store_it_stops_nobody() -> None:
     breakers = SharedBreakers("redis://127.0.0.1:9/0")
     trip(breakers, bank_api("sandbox"))
     assert breakers.admit(bank_api("sandbox"))
+    assert breakers.standings() == ()
+    assert breakers.standing(bank_api("sandbox")).state == "closed"
     breakers.close()
 
 
@@ -137,3 +135,5 @@ def test_it_can_be_switched_off() -> None:
     for _ in range(9):
         NoBreakers().report(bank_api("sandbox"), "", failed=True)
     assert NoBreakers().admit(bank_api("sandbox")) == ""
+    (standing,) = NoBreakers((bank_api("sandbox"),)).standings()
+    assert (standing.name, standing.state, standing.threshold) == ("bank_api:sandbox", "closed", 5)

@@ -171,16 +171,17 @@ def test_exhausted_and_unheard_of_the_payment_is_withdrawn_and_fails(bank: Bank)
     assert bank.outside.executed[job.subject_id] == 0, "the rail remembers the withdrawal"
 
 
-def test_exhausted_but_settled_the_payment_completes(bank: Bank) -> None:
+def test_an_answer_that_got_lost_is_looked_up_before_anything_is_sent_again(bank: Bank) -> None:
     bank.outside.late = True
     bank.outside.faults = [Reason.TIMEOUT] * 4
     job = bank.finish(started_job(bank, "outside"))
-    assert (job.state, job.attempt) == (JobState.COMPLETED, 4)
+    assert (job.state, job.attempt) == (JobState.COMPLETED, 2)
     assert bank.books.payment(job.subject_id).status == "COMPLETED"
+    assert len(bank.outside.submitted) == 1
     assert bank.outside.executed[job.subject_id] == 1
 
 
-def test_exhausted_but_accepted_the_payment_waits(bank: Bank) -> None:
+def test_an_order_that_was_accepted_unheard_waits(bank: Bank) -> None:
     bank.outside.answer, bank.outside.late = accepted(), True
     bank.outside.faults = [Reason.TIMEOUT] * 4
     job = bank.finish(started_job(bank, "outside"))
@@ -188,11 +189,11 @@ def test_exhausted_but_accepted_the_payment_waits(bank: Bank) -> None:
     assert bank.books.payment(job.subject_id).status == "PROCESSING"
 
 
-def test_exhausted_and_declined_the_payment_fails_for_the_last_failure(bank: Bank) -> None:
+def test_an_order_that_was_declined_unheard_fails(bank: Bank) -> None:
     bank.outside.answer, bank.outside.late = Declined(), True
     bank.outside.faults = [Reason.TIMEOUT] * 4
     job = bank.finish(started_job(bank, "outside"))
-    assert bank.books.payment(job.subject_id).failure_reason == "timeout"
+    assert bank.books.payment(job.subject_id).failure_reason == "payment_declined"
 
 
 def test_exhausted_and_unreachable_the_payment_keeps_its_hold(bank: Bank) -> None:

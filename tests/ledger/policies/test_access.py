@@ -54,6 +54,11 @@ MATRIX: dict[str, tuple[tuple[str, str, str, str, str, str, str], Reason]] = {
     "may_read_transfer": ((NO, OWN, YES, YES, YES, NO, YES), RECORD),
     "may_manage_service_accounts": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_read_everything": ((NO, NO, YES, YES, YES, NO, YES), ROLE),
+    "may_connect": ((NO, OWN, OWN, OWN, NO, NO, YES), ROLE),
+    "may_reconnect": ((NO, OWN, OWN, OWN, NO, NO, YES), ROLE),
+    "may_read_connection": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_keep_connection": ((NO, OWN, YES, YES, NO, NO, YES), ROLE),
+    "may_resolve_discrepancy": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_change_banks": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
 }
 CELLS = [
