@@ -125,7 +125,6 @@ def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
         *holds.ENDPOINTS,
         *jobs.ENDPOINTS,
         *webhook_endpoints.ENDPOINTS,
-        *bank_endpoints(check_digits=settings.flags.enable_advanced_validation),
         *bank_routes(settings),
         *breakers.ENDPOINTS,
     )

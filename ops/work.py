@@ -106,11 +106,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
-            actors=(
-                *actors_of(settings, pool, books, outside),
-                sealing.actor(),
-                webhooks_of(settings, pool, books, tell).actor(),
-            ),
+            actors=(*actors_of(settings, pool, books, outside, tell), sealing.actor()),
             managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS),
             decode=decode_envelope,
             chance=secrets.randbelow,
@@ -155,13 +151,14 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
 
 
 def actors_of(
-    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside
+    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside, tell: Tell
 ) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
         *outside.actors,
         *PaymentSteps(books, {"book": BookRail(), **outside.rails}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
+        webhooks_of(settings, pool, books, tell).actor(),
         *Purges(pool, database_clock, kept_by(settings)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
