@@ -50,7 +50,7 @@ from api.outbound import Outbound
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
-from api.queries import account_history, exports, receipts, statements, stream
+from api.queries import account_history, exports, receipts, socket, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
@@ -152,6 +152,7 @@ def queries_of() -> tuple[Endpoint, ...]:
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
+        *socket.ENDPOINTS,
         *proof_queries.ENDPOINTS,
         *receipts.ENDPOINTS,
         *event_queries.ENDPOINTS,
