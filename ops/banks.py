@@ -31,16 +31,9 @@ def open_banks(settings: Settings, breakers: Breakers) -> Iterator[Mapping[str, 
         yield {port.provider: port for port in ports if port is not None}
 
 
-def sandbox_url(settings: Settings) -> str | None:
-    """Return where the sandbox bank is, if there is one."""
-    if settings.banking.sandbox_bank_url is not None or not settings.core.demo_mode:
-        return settings.banking.sandbox_bank_url
-    return f"http://127.0.0.1:{SANDBOX_PORT}"
-
-
 def sandbox_of(settings: Settings, calls: Callable[[str], Calls]) -> BankPort | None:
     """Return the adapter of the sandbox bank."""
-    banking, url = settings.banking, sandbox_url(settings)
+    banking, url = settings.banking, settings.banking.sandbox_bank_url
     if url is None:
         return None
     client = (banking.sandbox_client_id, banking.sandbox_client_secret)

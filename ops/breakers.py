@@ -45,7 +45,7 @@ async def open_panel(settings: Settings, redis_url: str | None) -> AsyncIterator
 def known(settings: Settings) -> tuple[Rule, ...]:
     """Return the breakers that stand before anything has failed."""
     banking, found = settings.banking, list[Rule]()
-    if banking.sandbox_bank_url is not None or settings.core.demo_mode:
+    if banking.sandbox_bank_url is not None:
         found += [bank_api("sandbox"), payment_processor("sandbox")]
     if banking.monzo_client_id is not None:
         found += [bank_api("monzo")]

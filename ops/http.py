@@ -76,6 +76,7 @@ from api.service_keys import ServiceKeys
 from api.throttle import Throttle
 from api.webhooks import Inbox
 from api.wire import Limits, Wire
+from api.work_meters import WorkMeters
 from ledger.policies.limits import Rules
 from ops import VERSION
 from ops.bank_routes import bank_routes
@@ -184,6 +185,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
+                | {Feed: feed, WorkMeters: WorkMeters(exposed, books.pool)}
                 | {Banking: banking_of(settings, books.pool, ports)}
                 | {Inbox: inbox_of(settings, books.pool)}
                 | {Feed: feed}

@@ -13,6 +13,7 @@ from ops.sandbox_bank.authorization import Client
 from ops.sandbox_bank.bank import Bank
 from ops.sandbox_bank.serving import LOOPBACK, beside
 from ops.settings import Settings
+from ops.settings.groups import DEMO_BANK_URL
 from ops.supervisor import Child, program
 
 log = structlog.get_logger()
@@ -20,7 +21,7 @@ log = structlog.get_logger()
 
 def wants_bank(settings: Settings) -> bool:
     """Say whether the demo has to bring its own bank."""
-    return settings.core.demo_mode and settings.banking.sandbox_bank_url is None
+    return settings.core.demo_mode and settings.banking.sandbox_bank_url == DEMO_BANK_URL
 
 
 def client_of(settings: Settings) -> Client:

@@ -61,8 +61,9 @@ async def user_at(
     """Return a user as they were, None before they joined."""
     values = (f"user-{user_id}", position, user_id, position)
     batch = list(decode_lines(await fetch(connection, USER_AND_SESSIONS, values)))
-    rows = empty(USERS)
-    fold(USERS, rows, batch, await knowing(connection, keks, kids_of(batch)))
+    rows, known = empty(USERS), await knowing(connection, keks, kids_of(batch))
+    known.beginnings |= {each.stream_id: each.event for each in batch if each.version == 1}
+    fold(USERS, rows, batch, known)
     return rows.of(USER).find(user_id)
 
 

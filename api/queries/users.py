@@ -13,9 +13,10 @@ from api.lists import ListMetadata, list_fields, listed, read_list
 from api.reading import Reading, actor_of
 from api.reply import Reply
 from api.shapes import Shape, User
+from api.time_travel import TRAVEL, Travelled, asked_moment, then
 from ledger.errors import Reason, Refused
 from ledger.policies import access
-from projections import users
+from projections import looking_back, users
 from projections.filters import moment
 from projections.page import Keyset, Wanted
 
@@ -81,12 +82,23 @@ async def count_users(call: Call) -> Reply:
 
 
 async def show_user(call: Call) -> Reply:
-    """Show one user; whoever is no reader may only ask for themselves, whatever the id says."""
+    """Show one user, now or as they were; the past of people is for readers.
+
+    Whoever is none may only ask for themselves as they are, whatever the id says.
+    """
     told: str = call.path["id"]
-    access.may_read_user(actor_of(call), told.strip().lower())
-    found = await users.one(call.use(Reading).pool, known_form(told))
+    owners = () if call.query else (told.strip().lower(),)
+    access.may_read_user(actor_of(call), *owners)
+    user_id, reading = known_form(told), call.use(Reading)
+    asked = await asked_moment(call)
+    if asked is None:
+        found = await users.one(reading.pool, user_id)
+    else:
+        found = await looking_back.user(reading.past, user_id, asked)
     if found is None:
         raise Refused(Reason.USER_NOT_FOUND)
+    if asked is not None:
+        return then(found, asked)
     return Reply(data=found.data, version=found.version)
 
 
@@ -156,10 +168,11 @@ ENDPOINTS = (
         who=HUMAN,
         summary="Show a user",
         tag="Users",
-        query=(),
+        query=TRAVEL,
         places=(Field("id", anything_like_an_id(), required=True),),
         reads=("users",),
         data=User,
+        metadata=Travelled,
         reasons=(Reason.USER_NOT_FOUND,),
     ),
 )

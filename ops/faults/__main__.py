@@ -14,27 +14,29 @@ from ops.benches.deployment import deployed
 from ops.benches.draw import Draw
 from ops.demo import ADMIN
 from ops.faults.drill import Report, Staff, drill
-from ops.faults.house import SupervisedHouse
+from ops.faults.house import PARTS, WORKERS, SupervisedHouse
 from ops.faults.mutants import MUTANTS
-from ops.faults.trouble import Crash, Trouble, drawn
+from ops.faults.trouble import Crash, Kill, Trouble, drawn
 from ops.supervisor import supervised
 from ops.verbs.database import seed as seed_demo
 from workers.crashpoints import POINTS
 
-SHORT_ROUNDS, LONG_ROUNDS = 1, 10
+ROUNDS = 10
 TROUBLES = 12
+KINDS = ("api", "worker", "projections", "scheduler")
 STAND_SECONDS = 30.0
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the first round.")
-@click.option("--rounds", type=click.IntRange(1), default=LONG_ROUNDS, show_default=True,
+@click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True,
               help="Each with a seed of its own.")  # fmt: skip
 @click.option("--troubles", type=click.IntRange(1), default=TROUBLES, show_default=True,
               help="How many befall the house in a round.")  # fmt: skip
 @click.option("--pause", type=float, default=1.0, show_default=True, help="Seconds between them.")
 @click.option("--stand", type=float, default=STAND_SECONDS, show_default=True,
               help="Seconds that a stopped part stands still.")  # fmt: skip
+@click.option("--kill", "kind", type=click.Choice(KINDS), help="Only kill parts of this kind.")
 @click.option("--sweep", is_flag=True, help="First die at every named step, one after the other.")
 @click.option("--mutant", type=click.Choice(list(MUTANTS)),
               help="Break a promise on purpose: the drill has to find out.")  # fmt: skip
@@ -47,6 +49,7 @@ def main(  # noqa: PLR0913  # one argument per flag
     troubles: int,
     pause: float,
     stand: float,
+    kind: str | None,
     sweep: bool,
     mutant: str | None,
     folder: Path | None,
@@ -56,16 +59,24 @@ def main(  # noqa: PLR0913  # one argument per flag
     reports: list[Report] = []
     with house_of(folder, mutant) as (house, staff):
         if sweep:
-            steps = [Crash("worker-1", point) for point in POINTS]
-            reports.append(told(drill(house, staff, steps, seed=0, pause_seconds=3.0)))
+            steps = [Crash(WORKERS, point) for point in POINTS]
+            reports.append(told(drill(house, staff, steps, seed=0, pause_seconds=pause)))
         for number in range(seed, seed + rounds):
             draw = Draw(number)
-            row: list[Trouble] = [drawn(draw, house, stand_seconds=stand) for _ in range(troubles)]
+            row = [
+                drawn(draw, house, stand_seconds=stand) if kind is None else killed(draw, kind)
+                for _ in range(troubles)
+            ]
             reports.append(told(drill(house, staff, row, seed=number, pause_seconds=pause)))
     failed = sum(bool(each.faults) for each in reports)
     done = sum(each.acknowledged for each in reports)
     print(f"{failed} of {len(reports)} rounds failed, {done} commands acknowledged")
     sys.exit(1 if failed else 0)
+
+
+def killed(draw: Draw, kind: str) -> Trouble:
+    """Draw the end of one part of a kind."""
+    return Kill((draw.one([each for each in PARTS if each.startswith(kind)]),))
 
 
 @contextmanager

@@ -35,6 +35,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
     repeated: int
     healed_seconds: float
+    died_at: tuple[str, ...]
     faults: tuple[str, ...]
 
 
@@ -89,6 +90,7 @@ def drill(
     """Let `troubles` befall a house under load, one after the other; return what came of it."""
     owner, bearer = staff.customer()
     accounts = staff.accounts(owner)
+    house.died_at.clear()
     workload = Workload(house.urls, bearer, accounts, seed=seed)
     with loaded(house, workload):
         for trouble in troubles:
@@ -110,6 +112,7 @@ def drill(
         asked=record.asked,
         repeated=record.repeated,
         healed_seconds=round(seconds, 1),
+        died_at=tuple(house.died_at),
         faults=tuple(faults),
     )
 

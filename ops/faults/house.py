@@ -17,6 +17,7 @@ from workers.broker import RedisTransport, build_broker
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 60.0
+CRASH_SECONDS = 45.0
 POLL_SECONDS = 0.05
 APIS, WORKERS = ("api-1", "api-2"), ("worker-1", "worker-2")
 PROJECTIONS, SCHEDULERS = ("projections-1", "projections-2"), ("scheduler-1", "scheduler-2")
@@ -30,6 +31,8 @@ class House(Protocol):
     dsn: str
     redis_url: str
     parts: Sequence[str]
+    died_at: list[str]
+    """The named steps at which a part has died."""
 
     def kill(self, part: str) -> None:
         """End a part at once, without a word."""
@@ -37,8 +40,8 @@ class House(Protocol):
     def signal(self, part: str, number: signal.Signals) -> None:
         """Send a signal to a part."""
 
-    def arm(self, part: str, point: str) -> None:
-        """Start a part anew, to die as soon as it comes to a named step."""
+    def crash(self, parts: Sequence[str], point: str) -> None:
+        """Start parts anew, to die as soon as they come to a named step; wait for the first."""
 
     def stop(self, part: str) -> tuple[float, int | None]:
         """Ask a part to end; return after how many seconds it did, and with which code.
@@ -77,6 +80,7 @@ class SupervisedHouse(House):
         self.deployment, self.dsn, self.supervisor = deployment, dsn, supervisor
         self.redis_url, self.mutant, self.parts = deployment.redis_url, mutant, PARTS
         self.armed: dict[str, str] = {}
+        self.died_at: list[str] = []
         self.ports = {name: free_port() for name in APIS}
         self.urls = [f"http://{HOST}:{port}" for port in self.ports.values()]
 
@@ -129,9 +133,23 @@ class SupervisedHouse(House):
         process.send_signal(number)
 
     @override
-    def arm(self, part: str, point: str) -> None:
-        self.armed[part] = point
-        self.kill(part)
+    def crash(self, parts: Sequence[str], point: str) -> None:
+        before = {self.running(part).process for part in parts}
+        for part in parts:
+            self.armed[part] = point
+            self.kill(part)
+        armed = [self.next_after(part, before) for part in parts]
+        until = time.monotonic() + CRASH_SECONDS
+        while time.monotonic() < until and all(each.poll() is None for each in armed):
+            self.wait(POLL_SECONDS)
+        if any(each.poll() == -signal.SIGKILL for each in armed):
+            self.died_at.append(point)
+
+    def next_after(self, part: str, before: "set[Process | None]") -> Process:
+        """Return the process of a part that came after those of before."""
+        while (found := self.running(part).process) in before or found is None:
+            self.wait(POLL_SECONDS)
+        return found
 
     @override
     def stop(self, part: str) -> tuple[float, int | None]:

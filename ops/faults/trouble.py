@@ -39,9 +39,9 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 class Crash(msgspec.Struct, frozen=True, tag="crash"):
-    """A worker dies at a named step."""
+    """Workers start anew, to die at a named step; what that step is decides who gets there."""
 
-    part: str
+    parts: tuple[str, ...]
     point: str
 
 
@@ -69,7 +69,7 @@ def drawn(draw: Draw, house: House, *, stand_seconds: float) -> Trouble:
         *[lambda: Double(DOUBLED, draw.below(SEEDS))] * 2,
         lambda: Kill(tuple(workers)),
         Flush,
-        lambda: Crash(draw.one(workers), draw.one(POINTS)),
+        lambda: Crash(tuple(workers), draw.one(POINTS)),
         lambda: Stand(draw.one(still), stand_seconds),
     )
     return draw.one(kinds)()
@@ -88,8 +88,8 @@ def befall(house: House, trouble: Trouble) -> Iterator[str]:
             house.signal(part, signal.SIGSTOP)
             house.wait(seconds)
             house.signal(part, signal.SIGCONT)
-        case Crash(part=part, point=point):
-            house.arm(part, point)
+        case Crash(parts=parts, point=point):
+            house.crash(parts, point)
         case Flush():
             flush_broker(house.redis_url)
         case Double(count=count, seed=seed):

@@ -112,6 +112,7 @@ IDENTITIES = (
     row("list users, keyset", "GET /api/users/keyset", READER),
     row("user statistics", "GET /api/users/stats", INSPECTOR),
     row("read one user", "GET /api/users/{id}", READ, target="user"),
+    row("time travel on users", "GET /api/users/{id}", READER, target="user", query="?at={now}"),
     row("create user with a role", "POST /api/users/admin", ADMIN, 400, body={}),
     changing(
         "update user by id", "PUT /api/users/{id}", "- no others all no no", "user",
@@ -158,6 +159,13 @@ ACCOUNTS = (
             otherwise=(403, UNAUTHORIZED),
         )
         for part in ("", "/balance", "/transactions", "/holds")
+    ),
+    *(
+        row(
+            "time travel on accounts", f"GET /api/accounts/{{id}}{part}", READ_ACCOUNT,
+            target="account", query="?at={now}", otherwise=(403, UNAUTHORIZED),
+        )
+        for part in ("", "/balance")
     ),
     row("transactions", "GET /api/transactions", "- all all all all accounts:read"),
     row(
@@ -217,6 +225,8 @@ PAYMENTS = (
     row("list payments", "GET /api/payments", "- all all all all no"),
     row("list payments", "GET /api/payments", "- no all all all no", query="?scope=all"),
     row("read payment", "GET /api/payments/{id}", READ, target="payment"),
+    row("time travel on payments", "GET /api/payments/{id}", READ, target="payment",
+        query="?at={now}"),
     row("read payment", "GET /api/payments/{id}/status", READ, target="payment"),
     changing(
         "edit payment text", "PUT /api/payments/{id}", CHANGE, "payment",

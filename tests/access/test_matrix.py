@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api.endpoint import Endpoint
+from api.envelope import now_text
 from ops.http import endpoints_of
 from ops.settings import read_settings
 from tests.access.house import SETTINGS, Caller, House
@@ -69,7 +70,7 @@ def machine_cells(town: Town, cell: str) -> Iterator[tuple[str, Caller, str, Cal
 def asked(town: Town, row: Row, caller: Caller, owner: Caller) -> tuple[int, str]:
     """Ask what the row is about; return status and reason."""
     names = {"target": town.target(row.target, owner), "sink": town.sink}
-    path = PLACEHOLDER.sub("{target}", row.path) + row.query
+    path = PLACEHOLDER.sub("{target}", row.path) + row.query.replace("{now}", now_text())
     answer = town.house.ask(
         caller,
         row.method,

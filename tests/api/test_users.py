@@ -1,6 +1,7 @@
 """Users over HTTP: who lets whom join, sees whom, changes what, and deletes (http.md §4.6)."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -348,3 +349,26 @@ def test_no_admin_deletes_or_demotes_the_last_one(office: Office) -> None:
     assert office.ada.get("/api/profile").status_code == 200
     office.ada.put(f"/api/users/{office.eve.id}", {"role": "admin"})
     office.eve = Someone(office.bank, office.eve.email)
+
+
+def test_of_two_admins_who_demote_each_other_one_stays(office: Office) -> None:
+    admins = data_of(office.ada.get("/api/users?role=admin&active=true&page_size=100"))
+    two = {office.ada.id, office.eve.id}
+    for each in admins:
+        if each["id"] not in two:  # type: ignore[index]
+            office.ada.put(f"/api/users/{each['id']}", {"role": "user"})  # type: ignore[index]
+    with opened(office.bank.dsn) as other, ThreadPoolExecutor(2) as threads:
+        for _ in range(5):
+            ada, eve = office.ada, office.eve
+            asked = [
+                threads.submit(ada.put, f"/api/users/{eve.id}", {"role": "user"}),
+                threads.submit(eve.at(other).put, f"/api/users/{ada.id}", {"role": "user"}),
+            ]
+            outcomes = [each.result() for each in asked]
+            assert sorted(each.status_code == 200 for each in outcomes) == [False, True]
+            winner, loser = (ada, eve) if outcomes[0].status_code == 200 else (eve, ada)
+            (refused,) = (reason(each) for each in outcomes if each.status_code != 200)
+            assert refused in {(401, "token_revoked"), DENIED, (409, "last_admin")}
+            assert winner.put(f"/api/users/{loser.id}", {"role": "admin"}).status_code == 200
+            back = Someone(office.bank, loser.email)
+            office.ada, office.eve = (ada, back) if winner is ada else (back, eve)

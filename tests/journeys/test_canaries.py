@@ -60,6 +60,7 @@ def planted(system: System, town: Town) -> Planted:
     found.secrets += [somebody.bearer.removeprefix("Bearer "), somebody.refresh_token]
     abuse_tokens(tell, somebody, forged)
     spend(town, somebody, text)
+    found.secrets += machine_keys(tell, town)
     with broken(system):
         bearer = town.auditor.bearer
         tell("GET", f"/api/ledger/trial-balance?x={wrong}", authorization=bearer)
@@ -95,6 +96,20 @@ def abuse_tokens(tell: Callable[..., httpx2.Response], somebody: Person, forged:
     tell("GET", "/api/accounts?sort=" + forged, authorization=somebody.bearer)
     tell("GET", "/api/accounts?cursor=" + forged, authorization=somebody.bearer)
     tell("POST", "/api/transfers", {}, authorization=somebody.bearer, idempotency_key="")
+
+
+def machine_keys(tell: Callable[..., httpx2.Response], town: Town) -> list[str]:
+    """Make a machine, replace its key, and use the old one; return both keys."""
+    key = canary("key")
+    asked = {"name": "Robot", "scopes": ["accounts:read"]}
+    made = town.admin.made("/api/service-accounts", asked, idempotency_key=key)
+    town.admin.made("/api/service-accounts", asked, idempotency_key=key)
+    rotated = town.admin.made(f"/api/service-accounts/{made['id']}/rotate-key")
+    old, new = f"Bearer {made['api_key']}", f"Bearer {rotated['api_key']}"
+    assert tell("GET", "/api/accounts", authorization=new).status_code == 200
+    assert tell("GET", "/api/accounts", authorization=old).status_code == 401
+    assert tell("POST", "/api/transfers", {}, authorization=new).status_code == 403
+    return [made["api_key"], rotated["api_key"]]
 
 
 def spend(town: Town, somebody: Person, text: str) -> None:

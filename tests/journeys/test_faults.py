@@ -35,6 +35,7 @@ class RunningHouse(House):
         self.dsn = system.environment["DATABASE_URL"]
         self.redis_url = system.environment["REDIS_URL"]
         self.parts: Sequence[str] = NAMES
+        self.died_at: list[str] = []
 
     @override
     def kill(self, part: str) -> None:
@@ -45,8 +46,8 @@ class RunningHouse(House):
         self.system.running(part).send_signal(number)
 
     @override
-    def arm(self, part: str, point: str) -> None:
-        raise AssertionError(f"the processes of the journeys pass {point} by")
+    def crash(self, parts: Sequence[str], point: str) -> None:
+        raise AssertionError(f"{parts} pass {point} by")
 
     @override
     def stop(self, part: str) -> tuple[float, int | None]:

@@ -118,6 +118,10 @@ def test_a_dead_job_is_asked_for_again_once(system: System, town: Town, customer
         return bool(customer.get(f"/api/jobs/{again['id']}")["state"] == "completed")
 
     eventually(done, "the new job is done")
+    metrics = town.door.clients[0].get("/api/metrics").text
+    for series in ("queue_jobs", "dead_letters", "outbox_rows", "projection_lag_events"):
+        assert f"# TYPE ledgerbank_{series} gauge" in metrics
+    assert 'ledgerbank_projection_lag_events{projection="payments"}' in metrics
     [kept] = town.auditor.get("/api/jobs/dead?actor=process_payment&status=RETRIED&limit=1")
     assert kept == told["dead_letter"]
 

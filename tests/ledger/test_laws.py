@@ -16,7 +16,7 @@ from ledger.commands.account import (
     UnfreezeAccount,
 )
 from ledger.commands.audit import RecordSecurityEvent
-from ledger.commands.bank import AddBranch, RegisterBank
+from ledger.commands.bank import AddBranch, RegisterBank, UpdateBank
 from ledger.commands.command import Command
 from ledger.commands.connection import RequestConnection
 from ledger.commands.hold import ExpireHolds
@@ -151,6 +151,7 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([placing()], ExpireHolds(account_id=HERS), AS_ADA),
     ([], BANK, AS_ADA),
     ([BANK], BRANCH, AS_ADA),
+    ([BANK], UpdateBank(bank_id=BANK.bank_id, changes={"name": "Vaults"}), AS_ADA),
     ([], CANCEL_JOB, AS_ADA),
     ([], RETRY, AS_ADA),
     ([], DENIED, AS_ANNA),

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ops.banks import SANDBOX_PORT, open_banks, sandbox_url
+from ops.banks import open_banks
 from ops.breakers import open_breakers
 from ops.outside import bank_inside, free_port, kept_in, wants_bank
 from ops.settings import Settings, read_settings
@@ -14,7 +14,7 @@ from workers.banks.port import Authorization, BankPort
 from workers.banks.sandbox import SandboxWindows
 from workers.breakers import NoBreakers, SharedBreakers
 
-LOCAL = f"http://127.0.0.1:{SANDBOX_PORT}"
+LOCAL = "http://localhost:4010"
 
 
 def settings_of(folder: Path, **changes: str) -> Settings:
@@ -55,11 +55,11 @@ def test_breakers_are_shared_unless_switched_off(tmp_path: Path, valkey: str) ->
 
 def test_a_demo_without_a_bank_brings_its_own(tmp_path: Path) -> None:
     demo = settings_of(tmp_path, DEMO_MODE="on")
-    assert (wants_bank(demo), sandbox_url(demo)) == (True, LOCAL)
+    assert (wants_bank(demo), demo.banking.sandbox_bank_url) == (True, LOCAL)
     plain = settings_of(tmp_path)
-    assert (wants_bank(plain), sandbox_url(plain)) == (False, None)
+    assert (wants_bank(plain), plain.banking.sandbox_bank_url) == (False, None)
     told = settings_of(tmp_path, DEMO_MODE="on", SANDBOX_BANK_URL="http://bank:1")
-    assert (wants_bank(told), sandbox_url(told)) == (False, "http://bank:1")
+    assert (wants_bank(told), told.banking.sandbox_bank_url) == (False, "http://bank:1")
 
 
 def test_the_demos_bank_runs_inside_and_stands_back_for_another(

@@ -76,6 +76,8 @@ class Calls:
     def __init__(self, provider: str, breakers: Breakers, timeout_ms: int, chance: Chance) -> None:
         self.provider, self.breakers, self.chance = provider, breakers, chance
         self.timeout_seconds = timeout_ms / 1000
+        # Every attempt is told below, by its outcome and without what it was about.
+        stamina.instrumentation.set_on_retry_hooks(())
         self.http = httpx2.Client(
             verify=trust(),
             trust_env=False,

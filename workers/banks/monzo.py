@@ -12,7 +12,7 @@ import msgspec
 from typing_extensions import override
 
 from ledger.errors import Reason
-from ledger.times import utc_text
+from ledger.times import later, utc_text
 from workers.banks.calls import Call, Calls, Objection
 from workers.banks.lines import BEGINNING, CurrencyCode, Id, Minor, Moment, bearer, meant
 from workers.banks.oauth import OAuthClient
@@ -34,6 +34,7 @@ from workers.retries import Failed
 
 PROVIDER = "monzo"
 LIMIT = 100
+SHORTEST = timedelta(microseconds=1)
 OPEN_HISTORY = timedelta(days=89)
 """Older lines are told for five minutes after the customer consented, and then no more."""
 TOO_OLD = "forbidden.verification_required"
@@ -225,7 +226,7 @@ class Monzo(BankPort):
         lines = self.lines(access_token, external_account_id, at)
         for line in lines:
             if line.status == "pending" and resume == NOTHING_PENDING:
-                resume = at.print()
+                resume = before(line, at).print()
             at = Place(line.external_transaction_id, line.occurred_at)
         more = len(lines) == self.limit
         rest = at.print() if resume == NOTHING_PENDING else resume
@@ -262,6 +263,13 @@ class Monzo(BankPort):
     @override
     def cancel_payment(self, access_token: str, payment_id: str) -> Withdrawal:
         raise Failed(Reason.PAYMENT_PROVIDER_ERROR)
+
+
+def before(line: BankTransaction, at: Place) -> Place:
+    """Return the place before a line: after the one read last, unless both are of one moment."""
+    if at.moment < line.occurred_at:
+        return at
+    return Place("", later(line.occurred_at, -SHORTEST))
 
 
 def monzo(

@@ -57,6 +57,7 @@ LIMIT = 100
 RESTARTS = 3
 OVERLAP = timedelta(days=10)
 """How far back lines are read again, because they may have changed since."""
+SHORTEST = timedelta(microseconds=1)
 NOT_FOUND, CONFLICT = 404, 409
 LOST_PLACE = frozenset({"invalid_cursor", "mutation_during_paging"})
 Shape = TypeVar("Shape")
@@ -268,7 +269,7 @@ class SandboxWindows(SandboxBank):
                 else next_since(since, oldest, latest)
             ),
             more=more,
-            complete_since=since or BEGINNING,
+            complete_since=later(since, -SHORTEST) if since else BEGINNING,
         )
 
 

@@ -57,9 +57,9 @@ def test_a_quote_shows_what_was_locked(house: House) -> None:
         "rate_as_of": TABLE.as_of,
         "status": "OPEN",
     }
-    for caller in (house.anna, house.sue, house.audrey):
+    for caller in (house.anna, house.sue, house.audrey, ROBOT_WRITES):
         assert house.data(caller, f"{QUOTES}/{shown['id']}") == shown
-    for stranger in (house.boris, ROBOT_WRITES):
+    for stranger in (house.boris, ROBOT_READS):
         refused = house.ask(stranger, "GET", f"{QUOTES}/{shown['id']}")
         assert house.reason(refused) == (403, "insufficient_permissions")
     nowhere = house.ask(house.anna, "GET", f"{QUOTES}/{new_id()}")

@@ -1,5 +1,6 @@
 """Answers are what the OpenAPI document says they are, and parameters are described in it."""
 
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -12,6 +13,7 @@ from tests.api.test_openapi import response_of
 DOCUMENT = document(ENDPOINTS, "1")
 
 
+PLACE = re.compile(r"\{\w+\}")
 NEEDED = {"/api/accounts/{id}/statement": {"from": "2025-03-01", "to": "2025-03-31"}}
 """Parameters without which nothing is shown."""
 
@@ -31,9 +33,11 @@ def targets(desk: Desk, path: str) -> list[str]:
         "/api/transfers": town.transfers,
         "/api/holds": [town.lapsed, town.lasting, town.processing],
         "/api/transactions": [transaction],
+        "/api/events": ["1"],
+        "/api/streams": [f"account-{town.hers}"],
     }
-    parent = path.partition("/{id}")[0]
-    return [path.replace("{id}", each) for each in ids.get(parent, [""])]
+    parent = path.partition("/{")[0]
+    return [PLACE.sub(each, path) for each in ids.get(parent, [""])]
 
 
 @pytest.mark.parametrize("path", [each.path for each in ENDPOINTS if each.enveloped])

@@ -137,7 +137,7 @@ def test_limits_of_its_own_count_at_once_and_null_is_the_default_again() -> None
     story.done(limits(single_limit=None, daily_limit="860.00"), by=AS_ADA)
     other = {"transfer_id": ANNA, "posting_id": HERS}
     story.when(transfer("10.01", **other), by=AS_ANNA).then_refused(
-        Reason.DAILY_LIMIT_EXCEEDED, limit="860.00", spent="850.00"
+        Reason.DAILY_LIMIT_EXCEEDED, daily_limit="860.00", daily_spent="850.00"
     )
     story.done(wish("10.01"), by=AS_ANNA)
     story.when(process(), by=AS_ANNA).then_refused(Reason.DAILY_LIMIT_EXCEEDED)

@@ -53,8 +53,11 @@ def test_a_machine_is_let_in_gets_a_new_key_and_is_ended(shell: Shell) -> None:
     names = rows(dsn(shell), "SELECT name FROM log.events ORDER BY position")
     assert [name for (name,) in names] == [
         "ServiceAccountCreated",
+        "ServiceKeyIssued",
         "ServiceKeyRotated",
+        "ServiceKeyIssued",
         "ServiceAccountDisabled",
+        "ServiceKeyRevoked",
     ]
     for (event,) in rows(dsn(shell), "SELECT convert_from(data, 'UTF8') FROM log.events"):
         assert first not in event

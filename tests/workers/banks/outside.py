@@ -13,7 +13,7 @@ from tests.ops.sandbox_bank.customer import BACK, CHALLENGE, CLIENT, VERIFIER, S
 from tests.workers.banks.monzo_stub import monzo_stub
 from workers.banks.calls import Calls
 from workers.banks.monzo import monzo
-from workers.banks.port import Authorization, BankPort, BankTransaction, Grant, Tokens
+from workers.banks.port import Authorization, BankPort, Grant, Tokens
 from workers.banks.sandbox import sandbox_bank
 from workers.breakers import Breakers, NoBreakers
 
@@ -83,56 +83,13 @@ class Outside:
         while self.open_calls:
             self.open_calls.pop().close()
 
-    def truth(self, account_id: str) -> dict[str, tuple[int, str]]:
+    def truth(self, account_id: str) -> dict[str, tuple[int, str, str]]:
         told = self.sandbox.control("GET", "/truth")["accounts"]
         (account,) = (each for each in told if each["id"] == account_id)
-        return {each["id"]: (each["amount"], each["status"]) for each in account["transactions"]}
-
-
-class Mirror:
-    """What somebody knows of an account who follows its history by the port alone."""
-
-    def __init__(self, port: BankPort, tokens: Tokens, account_id: str) -> None:
-        self.port, self.tokens, self.account_id = port, tokens, account_id
-        self.lines: dict[str, BankTransaction] = {}
-        self.cursor: str | None = None
-        self.told: set[str] = set()
-        self.changed = 0
-
-    def follow(self) -> int:
-        """Read all there is; return how many pages that took."""
-        pages = 1
-        while self.step():
-            pages += 1
-        return pages
-
-    def step(self) -> bool:
-        """Read one page; return whether there is more."""
-        page = self.port.transactions(self.tokens.access_token, self.account_id, self.cursor)
-        for line in page.transactions:
-            name = line.external_transaction_id
-            self.told.add(name)
-            self.changed += self.lines.get(name) != line
-            self.lines[name] = line
-        for gone in page.removed:
-            self.changed += self.lines.pop(gone, None) is not None
-        self.cursor = page.next_cursor
-        if not page.more:
-            self.drop_untold(page.complete_since)
-        return page.more
-
-    def drop_untold(self, complete_since: str | None) -> None:
-        """Forget what a complete telling leaves out."""
-        if complete_since is not None:
-            for line in [*self.lines.values()]:
-                untold = line.external_transaction_id not in self.told
-                if untold and line.occurred_at > complete_since:
-                    del self.lines[line.external_transaction_id]
-                    self.changed += 1
-        self.told.clear()
-
-    def known(self) -> dict[str, tuple[int, str]]:
-        return {name: (line.amount, line.status) for name, line in self.lines.items()}
+        return {
+            each["id"]: (each["amount"], each["status"], each["description"])
+            for each in account["transactions"]
+        }
 
 
 @contextmanager
