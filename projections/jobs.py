@@ -67,6 +67,8 @@ CASE subject_type
     WHEN 'user' THEN ARRAY[subject_id]
     WHEN 'payment' THEN
         ARRAY(SELECT user_id::text FROM read.payments AS p WHERE p.id = t.subject_id::uuid)
+    WHEN 'connection' THEN
+        ARRAY(SELECT user_id::text FROM read.connections AS c WHERE c.id = t.subject_id::uuid)
     ELSE ARRAY[]::text[]
 END
 """

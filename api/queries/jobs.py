@@ -70,7 +70,7 @@ ENDPOINTS = (
         summary="Show a job",
         tag="Jobs",
         query=(),
-        reads=("payments",),
+        reads=("payments", "connections"),
         data=Job,
         reasons=(Reason.INSUFFICIENT_PERMISSIONS, Reason.JOB_NOT_FOUND, Reason.PROJECTION_LAGGING),
     ),

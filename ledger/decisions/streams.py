@@ -21,6 +21,7 @@ from ledger.aggregates import (
     service_account,
     session,
     user,
+    webhook,
 )
 
 
@@ -56,6 +57,7 @@ STREAM_TYPES = {
     "reconciliation": StreamType(
         discrepancy.UNFOUND, discrepancy.evolve, discrepancy.Discrepancy, remembered=False
     ),
+    "webhook": StreamType(webhook.UNRECEIVED, webhook.evolve, webhook.Webhook, remembered=False),
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
     "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),

@@ -19,6 +19,7 @@ from ledger.events.service_account import ServiceAccountEvent
 from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
 from ledger.events.user import RosterEvent, UserEvent
+from ledger.events.webhook import WebhookReceived
 
 AnyEvent: TypeAlias = (
     UserEvent
@@ -32,6 +33,7 @@ AnyEvent: TypeAlias = (
     | BankEvent
     | ConnectionEvent
     | ReconciliationEvent
+    | WebhookReceived
     | QuoteEvent
     | PeriodEvent
     | JobEvent
