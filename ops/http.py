@@ -77,12 +77,13 @@ from api.rates import Rates
 from api.reading import Reading
 from api.service_keys import ServiceKeys
 from api.throttle import Throttle
+from api.webhooks import Inbox
 from api.wire import Limits, Wire
 from api.work_meters import WorkMeters
 from ledger.policies.limits import Rules
 from ops import VERSION
 from ops.bank_routes import bank_routes
-from ops.banking import banking_of, banks_of
+from ops.banking import banking_of, banks_of, inbox_of
 from ops.breakers import open_panel
 from ops.composition import Books, open_books
 from ops.configuration import tell_changes
@@ -192,6 +193,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
                 | {Feed: feed, WorkMeters: WorkMeters(exposed, books.pool)}
                 | {Banking: banking_of(settings, books.pool, ports)}
+                | {Inbox: inbox_of(settings, books.pool)}
                 | {Feed: feed}
                 | {Feed: feed, BreakerPanel: panel}
                 | ({} if limits is None else {RateLimits: limits})

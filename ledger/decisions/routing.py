@@ -80,6 +80,7 @@ from ledger.commands.webhook_endpoint import (
     RotateSecret,
     UpdateEndpoint,
 )
+from ledger.commands.webhook import ReportBankNews, ReportFraud, ReportPayment
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
 from ledger.decisions.bank_accounts import report_balance, take_bank_account
@@ -128,6 +129,7 @@ from ledger.decisions.user_changes import (
 from ledger.decisions.users import invalidate_sessions, register_user, set_password_hash
 from ledger.decisions.view import View
 from ledger.decisions.webhook_endpoints import change_endpoint, register_endpoint
+from ledger.decisions.webhooks import report_bank_news, report_fraud, report_payment
 from ledger.errors import Refused
 
 Decision: TypeAlias = Callable[[View, Any], str | Refused]
@@ -204,6 +206,9 @@ DECISIONS: dict[type, Decision] = {
     ReportBalance: report_balance,
     ReportMissingPayment: report_missing_payment,
     ResolveDiscrepancy: resolve_discrepancy,
+    ReportPayment: report_payment,
+    ReportBankNews: report_bank_news,
+    ReportFraud: report_fraud,
     CancelJob: cancel_job,
     RetryDeadLetter: retry_dead_letter,
     RecordSecurityEvent: record_security_event,

@@ -22,6 +22,7 @@ from ledger.aggregates import (
     session,
     user,
     webhook_endpoint,
+    webhook,
 )
 
 
@@ -57,6 +58,7 @@ STREAM_TYPES = {
     "reconciliation": StreamType(
         discrepancy.UNFOUND, discrepancy.evolve, discrepancy.Discrepancy, remembered=False
     ),
+    "webhook": StreamType(webhook.UNRECEIVED, webhook.evolve, webhook.Webhook, remembered=False),
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
     "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),

@@ -20,6 +20,7 @@ from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
 from ledger.events.user import RosterEvent, UserEvent
 from ledger.events.webhook_endpoint import WebhookEndpointEvent
+from ledger.events.webhook import WebhookReceived
 
 AnyEvent: TypeAlias = (
     UserEvent
@@ -33,6 +34,7 @@ AnyEvent: TypeAlias = (
     | BankEvent
     | ConnectionEvent
     | ReconciliationEvent
+    | WebhookReceived
     | QuoteEvent
     | PeriodEvent
     | JobEvent
