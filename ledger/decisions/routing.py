@@ -72,6 +72,7 @@ from ledger.commands.user import (
     UpdateProfile,
     UpdateUser,
 )
+from ledger.commands.webhook import ReportBankNews, ReportFraud, ReportPayment
 from ledger.commands.webhook_endpoint import (
     DisableEndpoint,
     PingEndpoint,
@@ -80,7 +81,6 @@ from ledger.commands.webhook_endpoint import (
     RotateSecret,
     UpdateEndpoint,
 )
-from ledger.commands.webhook import ReportBankNews, ReportFraud, ReportPayment
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
 from ledger.decisions.bank_accounts import report_balance, take_bank_account

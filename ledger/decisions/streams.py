@@ -21,8 +21,8 @@ from ledger.aggregates import (
     service_account,
     session,
     user,
-    webhook_endpoint,
     webhook,
+    webhook_endpoint,
 )
 
 

@@ -19,8 +19,8 @@ from ledger.events.service_account import ServiceAccountEvent
 from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
 from ledger.events.user import RosterEvent, UserEvent
-from ledger.events.webhook_endpoint import WebhookEndpointEvent
 from ledger.events.webhook import WebhookReceived
+from ledger.events.webhook_endpoint import WebhookEndpointEvent
 
 AnyEvent: TypeAlias = (
     UserEvent
