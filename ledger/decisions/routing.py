@@ -73,6 +73,15 @@ from ledger.commands.user import (
     UpdateProfile,
     UpdateUser,
 )
+from ledger.commands.webhook import ReportBankNews, ReportFraud, ReportPayment
+from ledger.commands.webhook_endpoint import (
+    DisableEndpoint,
+    PingEndpoint,
+    RegisterEndpoint,
+    RemoveEndpoint,
+    RotateSecret,
+    UpdateEndpoint,
+)
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
 from ledger.decisions.bank_accounts import report_balance, take_bank_account
@@ -121,6 +130,8 @@ from ledger.decisions.user_changes import (
 )
 from ledger.decisions.users import invalidate_sessions, register_user, set_password_hash
 from ledger.decisions.view import View
+from ledger.decisions.webhook_endpoints import change_endpoint, register_endpoint
+from ledger.decisions.webhooks import report_bank_news, report_fraud, report_payment
 from ledger.errors import Refused
 
 Decision: TypeAlias = Callable[[View, Any], str | Refused]
@@ -174,6 +185,12 @@ DECISIONS: dict[type, Decision] = {
     RegisterBank: register_bank,
     UpdateBank: update_bank,
     AddBranch: add_branch,
+    RegisterEndpoint: register_endpoint,
+    UpdateEndpoint: change_endpoint,
+    RotateSecret: change_endpoint,
+    PingEndpoint: change_endpoint,
+    DisableEndpoint: change_endpoint,
+    RemoveEndpoint: change_endpoint,
     RequestConnection: request_connection,
     ReopenConnection: reopen_connection,
     AuthoriseConnection: authorise_connection,
@@ -191,6 +208,9 @@ DECISIONS: dict[type, Decision] = {
     ReportBalance: report_balance,
     ReportMissingPayment: report_missing_payment,
     ResolveDiscrepancy: resolve_discrepancy,
+    ReportPayment: report_payment,
+    ReportBankNews: report_bank_news,
+    ReportFraud: report_fraud,
     CancelJob: cancel_job,
     RequestRebuild: request_rebuild,
     RetryDeadLetter: retry_dead_letter,

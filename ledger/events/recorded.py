@@ -20,6 +20,8 @@ from ledger.events.service_account import ServiceAccountEvent
 from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
 from ledger.events.user import RosterEvent, UserEvent
+from ledger.events.webhook import WebhookReceived
+from ledger.events.webhook_endpoint import WebhookEndpointEvent
 
 AnyEvent: TypeAlias = (
     UserEvent
@@ -33,11 +35,13 @@ AnyEvent: TypeAlias = (
     | BankEvent
     | ConnectionEvent
     | ReconciliationEvent
+    | WebhookReceived
     | QuoteEvent
     | PeriodEvent
     | JobEvent
     | ProjectionEvent
     | AuditEvent
+    | WebhookEndpointEvent
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {kind.stored_as: kind for kind in AnyEvent.__args__}

@@ -243,6 +243,12 @@ may_steer_jobs = Policy(roles=STAFF, rule=any_of(is_system, has_role(*STAFF)))
 # Streams: whoever listens hears of their own records, readers of everybody's.
 may_listen = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("ledger:read",))
 
+# Webhook endpoints.
+may_have_endpoint = Policy(roles=CUSTOMERS, rule=any_of(is_system, owns))
+may_change_endpoint = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN)
+may_read_endpoint = Policy(roles=HUMANS, rule=any_of(is_system, has_role("admin", "auditor"), owns))
+may_hear_everything = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
+
 # The whole bank.
 may_close_periods = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_read_everything = Policy(roles=READERS, rule=any_of(is_system, has_role(*READERS)))
