@@ -55,6 +55,11 @@ class WorkMeters(Collector):
 
 
 SERIES: dict[str, tuple[str, Sequence[str], bytes]] = {
+    "ledgerbank_sealed_tree_size": (
+        "Events under the newest signed tree head",
+        (),
+        b"SELECT coalesce(max(tree_size), 0) FROM log.checkpoints",
+    ),
     "ledgerbank_queue_jobs": (
         "Jobs that are not over",
         ("queue", "state"),

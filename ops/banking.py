@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from api.banking import Banking, Doorway, Granted
+from api.webhooks import Inbox
 from ledger.errors import Reason, Refused
 from ops.settings import Settings
 from schema.postgres import Pool
@@ -83,6 +84,20 @@ def banking_of(settings: Settings, pool: Pool, ports: Mapping[str, BankPort]) ->
         secret=settings.core.secret_key_base.encode(),
         secure=public.startswith("https:"),
         return_url=settings.banking.connect_return_url,
+    )
+
+
+def inbox_of(settings: Settings, pool: Pool) -> Inbox:
+    """Return what proves messages from outside."""
+    banking = settings.banking
+    return Inbox(
+        secrets={
+            "payments": banking.payment_webhook_secret,
+            "banks": banking.bank_webhook_secret,
+            "fraud": banking.fraud_webhook_secret,
+        },
+        require_timestamp=banking.webhook_require_timestamp,
+        pool=pool,
     )
 
 

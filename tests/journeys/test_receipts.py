@@ -178,6 +178,9 @@ def test_everything_acknowledged_is_soon_provable(system: System, town: Town) ->
         assert head["root_hash"] == tree.get_root(head["tree_size"]).hex()
         assert len(b64decode(head["signature"])) == 64
     newest_size = receipt["checkpoint"]["tree_size"]
+    metrics = town.door.ask("GET", "/api/metrics").text
+    told = next(line for line in metrics.splitlines() if line.startswith("ledgerbank_sealed"))
+    assert int(float(told.split()[1])) >= newest_size
     theirs = tree.prove_inclusion(receipt["entry"]["position"], newest_size)
     assert receipt["entry"]["audit_path"] == [each.hex() for each in theirs.path[1:]]
 

@@ -25,6 +25,7 @@ from ledger.commands.connection import (
 )
 from ledger.commands.payment import CreatePayment
 from ledger.commands.reconciliation import ReportMissingPayment, ResolveDiscrepancy
+from ledger.commands.webhook import ReportBankNews, ReportFraud, ReportPayment
 from ledger.events.recorded import SYSTEM, Actor
 from tests.builders import ANNA, AS_ADA, AS_ANNA, MIDNIGHT, identity, seal
 
@@ -134,6 +135,38 @@ def resolve(*, adjust: bool = True, found: str = FOUND) -> ResolveDiscrepancy:
     )
 
 
+def reported(status: str = "completed", name: str = "evt", **more: Any) -> ReportPayment:
+    fields: dict[str, Any] = {"amount": "5.00", "currency": "USD", **more}
+    return ReportPayment(
+        webhook_id=identity(name),
+        event_id=name,
+        payment_id=identity("payment out"),
+        status=status,
+        **fields,
+    )
+
+
+def told_news(name: str = "evt") -> ReportBankNews:
+    return ReportBankNews(
+        webhook_id=identity(name),
+        event_id=name,
+        user_id=ANNA,
+        bank_id=BANK,
+        connections=((CONNECTION, identity("sync by news")),),
+    )
+
+
+def suspected(severity: str = "high", name: str = "evt") -> ReportFraud:
+    return ReportFraud(
+        webhook_id=identity(name),
+        event_id=name,
+        payment_id=identity("payment out"),
+        severity=severity,
+        risk_score="97",
+        recommended_action="block",
+    )
+
+
 def finish(job_key: str = JOB) -> CompleteSync:
     return CompleteSync(
         connection_id=CONNECTION, job_key=job_key, accounts=1, imported=0, matched=0, duration_ms=5
@@ -166,5 +199,8 @@ ABOUT_OUTSIDE_BANKS: list[tuple[list[Command], Command, Actor]] = [
     (MIRRORED, report(1), SYSTEM),
     ([*MIRRORED, report(1)], resolve(adjust=False), AS_ADA),
     (MIRRORED, ReportMissingPayment(payment_id=identity("payment out")), SYSTEM),
+    ([*MIRRORED, paying()], reported(), SYSTEM),
+    (CONNECTED, told_news(), SYSTEM),
+    ([*MIRRORED, paying()], suspected(), SYSTEM),
 ]
 """What was done before by an administrator, a command, and who asks for it twice."""

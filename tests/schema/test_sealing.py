@@ -122,6 +122,7 @@ ALTERATIONS = {
         " WHERE position = 7",
         7,
     ),
+    "a new leaf": ("UPDATE log.events SET content_hash = '\\x01' WHERE position = 7", 7),
     "a new row gone": ("DELETE FROM log.events WHERE position = 7", 7),
     "the newest row gone": ("DELETE FROM log.events WHERE position = 8", 8),
 }

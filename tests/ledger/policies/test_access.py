@@ -59,6 +59,9 @@ MATRIX: dict[str, tuple[tuple[str, str, str, str, str, str, str], Reason]] = {
     "may_read_connection": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
     "may_keep_connection": ((NO, OWN, YES, YES, NO, NO, YES), ROLE),
     "may_resolve_discrepancy": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_read_job": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_steer_jobs": ((NO, NO, YES, YES, NO, NO, YES), ROLE),
+    "may_listen": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
     "may_change_banks": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
 }
 CELLS = [
@@ -81,6 +84,7 @@ SCOPED = {
     "may_read_posting": {"ledger:read"},
     "may_reverse_posting": {"transfers:write"},
     "may_read_quote": {"transfers:write"},
+    "may_listen": {"ledger:read"},
 }
 """Policies that let a service account act; the service column above is one without scopes."""
 

@@ -86,6 +86,7 @@ def test_serve_answers_until_told(demo: Shell, asked: signal.Signals) -> None:
     assert ran.code == 0, ran
     assert "Traceback" not in ran.err
     assert not answers(url)
+    assert rows(dsn(demo), SEALED) == [(head(dsn(demo)),)], "sealed at the stop"
 
 
 def test_serve_ends_in_order_when_told_while_it_starts(demo: Shell) -> None:
@@ -142,6 +143,7 @@ def test_a_worker_ends_when_told(demo: Shell, valkey: str, asked: signal.Signals
         ran = ended(process, asked)
     assert ran.code == 0, ran
     assert "Traceback" not in ran.err
+    assert rows(dsn(demo), SEALED) == [(head(dsn(demo)),)], "sealed at the stop"
 
 
 def test_a_scheduler_leads_until_told(shell: Shell) -> None:
@@ -191,6 +193,7 @@ def test_a_tour_to_nowhere_says_so(bare: Shell) -> None:
     assert ran.err.startswith("error: the server cannot be reached: ")
 
 
+SEALED = "SELECT max(tree_size) FROM log.checkpoints"
 OTHERS = """
 SELECT 1 FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'ledgerbank'
