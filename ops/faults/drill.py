@@ -32,6 +32,9 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     heal_seconds: float = HEAL_SECONDS
 
 
+USUAL = Pace()
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a drill came to; it is good when `faults` is empty."""
 
@@ -92,7 +95,7 @@ class Staff(msgspec.Struct, frozen=True):
 
 
 def drill(
-    house: House, staff: Staff, troubles: Sequence[Trouble], *, seed: int, pace: Pace = Pace()
+    house: House, staff: Staff, troubles: Sequence[Trouble], *, seed: int, pace: Pace = USUAL
 ) -> Report:
     """Let `troubles` befall a house under load, one after the other; return what came of it."""
     owner, bearer = staff.customer()
