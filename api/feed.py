@@ -95,13 +95,12 @@ class Feed:
             listener.rung.set()
 
     @contextmanager
-    def listening(self, wanted: Wanted, begins_after: int = 0) -> Iterator[Listener]:
-        """Hear of everything wanted behind `position`, and behind `begins_after`."""
-        listener = Listener(wanted, begins_after)
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """Let a listener hear of everything it wants behind `position`."""
         self.listeners.add(listener)
         self.changes += 1
         try:
-            yield listener
+            yield
         finally:
             self.listeners.discard(listener)
 

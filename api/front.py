@@ -9,6 +9,7 @@ from api.call import KEY, Call
 from api.edge import Edge
 from api.feed import Feed
 from api.routing import deliver, refusal
+from api.sockets import answer_socket
 from api.wire import Limits
 from ledger.errors import Reason, Refused
 
@@ -24,7 +25,12 @@ class Front:
         self.edge = edge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; anything that is not HTTP is the router's own business."""
+        """Answer one request; what is neither HTTP nor a WebSocket is the router's own business."""
+        if scope["type"] == "websocket":
+            started = perf_counter()
+            call = await answer_socket(scope, receive, send, self.edge)
+            self.note(call, perf_counter() - started)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

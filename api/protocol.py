@@ -15,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from api.correlation import Correlation
+from api.handshake import PATH as SOCKET_PATH
+from api.handshake import is_handshake
 from api.patience import PatientProtocol
 from api.problems import problem
 from api.reply import Bare
@@ -66,6 +68,10 @@ class Protocol(PatientProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.arrived()
+                self.handle_websocket_upgrade()
+                return
             log.debug("http.upgrade_ignored")
         except httptools.HttpParserError:
             self.refuse(Refused(Reason.INVALID_REQUEST))
@@ -104,12 +110,28 @@ class Protocol(PatientProtocol):
         if b"#" in self.url or (self.chunked and self.parser.get_http_version() != "1.1"):
             raise Unacceptable("a target with a fragment, or chunks in HTTP/1.0")
         super().on_headers_complete()
+        if self.becomes_socket():
+            return
         if self.expect_100_continue:
             # Whether a body follows is the client's choice, once it has been refused.
             self.cycle.keep_alive = False
         self.arrived()
         self.in_body = self.headed = True
         self.in_head, self.unread_bytes = False, 0
+
+    @override
+    def _should_upgrade(self) -> bool:
+        """Say whether this is the handshake of a WebSocket: at one path, and well-formed."""
+        return (
+            super()._should_upgrade()
+            and self.url.partition(b"?")[0] == SOCKET_PATH
+            and self.parser.get_method() == b"GET"
+            and is_handshake(self.headers)
+        )
+
+    def becomes_socket(self) -> bool:
+        """Say whether nothing of HTTP follows on this connection."""
+        return bool(self.parser.should_upgrade()) and self._should_upgrade()
 
     @override
     def on_body(self, body: bytes) -> None:

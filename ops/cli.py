@@ -41,6 +41,7 @@ VERBS = {
     "recover": "ops.verbs.recover:recover",
     "users": "ops.verbs.people:users",
     "jobs": "ops.verbs.jobs:jobs",
+    "webhooks": "ops.verbs.webhooks:webhooks",
     "service": "ops.verbs.service_accounts:service",
     "doctor": "ops.verbs.doctor:doctor",
     "tour": "ops.verbs.tour:tour",

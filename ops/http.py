@@ -32,10 +32,12 @@ from api.commands import (
     periods,
     postings,
     profile,
+    projections,
     quotes,
     service_accounts,
     sessions,
     transfers,
+    webhook_endpoints,
 )
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
@@ -45,10 +47,11 @@ from api.endpoint import Endpoint
 from api.feed import Feed
 from api.front import Front
 from api.gate import Gate
+from api.outbound import Outbound
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
-from api.queries import account_history, exports, receipts, statements, stream
+from api.queries import account_history, exports, receipts, socket, statements, stream
 from api.queries import accounts as account_queries
 from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
@@ -69,6 +72,7 @@ from api.queries import trace as trace_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
 from api.queries import users as user_queries
+from api.queries import webhook_endpoints as webhook_endpoint_queries
 from api.rate_limits import RateLimits
 from api.rates import Rates
 from api.reading import Reading
@@ -122,6 +126,7 @@ def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
         *periods.ENDPOINTS,
         *holds.ENDPOINTS,
         *jobs.ENDPOINTS,
+        *webhook_endpoints.ENDPOINTS,
         *bank_routes(settings),
         *breakers.ENDPOINTS,
     )
@@ -149,9 +154,12 @@ def queries_of() -> tuple[Endpoint, ...]:
         *exports.ENDPOINTS,
         *audit_queries.ENDPOINTS,
         *stream.ENDPOINTS,
+        *socket.ENDPOINTS,
         *proof_queries.ENDPOINTS,
         *receipts.ENDPOINTS,
         *event_queries.ENDPOINTS,
+        *projections.ENDPOINTS,
+        *webhook_endpoint_queries.ENDPOINTS,
         *projection_queries.ENDPOINTS,
         *breaker_queries.ENDPOINTS,
         *idempotency_queries.ENDPOINTS,
@@ -238,6 +246,7 @@ def uses_of(
     ledger = books.ledger
     return {
         Gate: gate,
+        Outbound: Outbound(settings.core.index_key, settings.jobs.webhook_allow_private),
         KeyVault: books.vault,
         Rules: books.rules,
         Rates: rates_of(settings),

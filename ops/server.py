@@ -1,8 +1,10 @@
 """The HTTP server: uvicorn with uvloop and httptools, set to the wire's rules."""
 
+import asyncio
 import resource
 import socket
 from collections.abc import Callable
+from typing import Literal
 
 from typing_extensions import override
 from uvicorn import Config
@@ -43,6 +45,15 @@ def allow_connections(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def socket_protocol() -> type[asyncio.Protocol] | Literal["none"]:
+    """Return what speaks WebSocket; where its library is missing a server speaks HTTP alone."""
+    try:
+        from api.socket_protocol import SocketProtocol  # it may be missing
+    except ModuleNotFoundError:
+        return "none"
+    return SocketProtocol
+
+
 def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
     """Return how `app` is served; proxies are judged by the application alone."""
     return Config(
@@ -51,7 +62,8 @@ def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
         port=port,
         loop="uvloop",
         http=protocol_of(wire),
-        ws="none",
+        ws=socket_protocol(),
+        ws_per_message_deflate=False,
         lifespan="off",
         interface="asgi3",
         log_config=None,

@@ -4,26 +4,27 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
-from typing import Any
-
-from psycopg import Connection
 
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
 from ops.bank_work import Outside
 from ops.banking import open_banks
 from ops.composition import open_books
-from ops.readmodels import process_name
+from ops.readmodels import making, process_name
 from ops.sealing import signer
 from ops.settings import Settings
+from ops.telling import Tell, telling
 from schema.codec import decode_envelope
 from schema.postgres import connect
-from workers import bank_schedules, due_holds, due_payments
+from workers import bank_schedules, due_holds, due_payments, purges
 from workers.attempts import Actor
 from workers.bank_process import BANKS
 from workers.books import LedgerBooks
 from workers.broker import build_broker
+from workers.courier import Courier
 from workers.crashpoints import CrashPoint, harmless
 from workers.database import Pool, database_clock, open_pool
 from workers.desk import DESK
@@ -35,14 +36,17 @@ from workers.estates import ReadEstates
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import Patience, payments_with
+from workers.purges import Kept, Purges
 from workers.rails.book import BookRail
+from workers.rebuilds import REBUILDS, Rebuilding
 from workers.retries import RetryRules
 from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
 from workers.sealing import Sealing
 from workers.settlements import Settlements
+from workers.webhooks import Webhooks
 
-THREADS_BESIDE_JOBS = 4
+THREADS_BESIDE_JOBS = 5
 
 
 @contextmanager
@@ -89,23 +93,23 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
 
-    def listening() -> Connection[Any]:
-        return connect(dsn, "ledgerbank_app")
-
     with (
         pool,
         ledger_thread(settings, dsn) as ledger,
         open_banks(settings, redis_url) as ports,
+        telling(settings, dsn) as tell,
+        courier_thread(pool),
     ):
         books = LedgerBooks(ledger)
         outside = Outside(settings, pool, ledger, ports)
         sealing = sealing_of(settings, pool)
+        own = (sealing.actor(), Rebuilding(making(settings, dsn), books).actor())
         parts = Parts(
             pool=pool,
-            connect=listening,
+            connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
-            actors=(*actors_of(settings, pool, books, outside), sealing.actor()),
-            managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS),
+            actors=(*actors_of(settings, pool, books, outside, tell), *own),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS, REBUILDS),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
@@ -117,6 +121,31 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         run(parts, stop)
 
 
+@contextmanager
+def courier_thread(pool: Pool) -> Iterator[None]:
+    """Write down what webhook endpoints are to be told, in a thread of its own."""
+    ended = Event()
+    thread = Thread(target=Courier(pool, database_clock).run, args=(ended,), name="courier")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def webhooks_of(settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell) -> Webhooks:
+    """Return what sends webhooks."""
+    return Webhooks(
+        pool=pool,
+        clock=database_clock,
+        books=books,
+        tell=tell,
+        index_key=settings.core.index_key,
+        private=settings.jobs.webhook_allow_private,
+    )
+
+
 def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int]:
     """Return how many jobs of each of `queues` (none named: all) are worked on at once."""
     configured = settings.jobs.queues.items()
@@ -124,16 +153,26 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
 
 
 def actors_of(
-    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside
+    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside, tell: Tell
 ) -> tuple[Actor, ...]:
     """Return every kind of work."""
     return (
         *outside.actors,
         *PaymentSteps(books, {"book": BookRail(), **outside.rails}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
+        webhooks_of(settings, pool, books, tell).actor(),
+        *Purges(pool, database_clock, kept_by(settings)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),
         settlements_of(settings, pool).actor(),
+    )
+
+
+def kept_by(settings: Settings) -> Kept:
+    """Return how long what is kept for a while only is kept."""
+    return Kept(
+        answers=timedelta(hours=settings.http.idempotency_ttl_hours),
+        jobs=timedelta(days=settings.jobs.job_retention_days),
     )
 
 
@@ -159,6 +198,7 @@ def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
         due_payments.ENTRY,
         due_holds.ENTRY,
         sealing_of(settings, pool).entry,
+        *purges.ENTRIES,
         settlements_of(settings, pool).entry,
         *bank_schedules.ENTRIES,
     )

@@ -19,6 +19,7 @@ from projections import (
     transfers,
     trial_balance,
     users,
+    webhook_endpoints,
 )
 from projections.projector import Projector
 
@@ -41,6 +42,7 @@ ALL: tuple[Projector, ...] = (
     restatements.PROJECTOR,
     audit_log.PROJECTOR,
     stream_feed.PROJECTOR,
+    webhook_endpoints.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

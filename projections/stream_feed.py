@@ -39,6 +39,7 @@ from ledger.events.payment import (
 )
 from ledger.events.posting import PostingBooked
 from ledger.events.transfer import TransferBooked
+from ledger.events.webhook_endpoint import WebhookEndpointRegistered, WebhookPingRequested
 from projections.known import Known
 from projections.log import Logged
 from projections.projector import Fold, On, Projector
@@ -158,6 +159,13 @@ def job_died(fold: Fold, logged: Logged[JobDeadLettered]) -> None:
     note(fold, logged, str(details["dead_letter_id"]), note=str(details["reason"]))
 
 
+def pinged(fold: Fold, logged: Logged[WebhookPingRequested]) -> None:
+    """Take down that somebody wants to see an endpoint told of something."""
+    owner = fold.known.beginning(logged.stream_id, WebhookEndpointRegistered).user_id
+    endpoint_id = logged.stream_id.removeprefix("webhook-endpoint-")
+    note(fold, logged, endpoint_id, user_id=owner, note=logged.event.delivery_id)
+
+
 def own_stream(logged: Logged[Any]) -> Iterable[str]:
     """Name the stream of an event, whose beginning tells the owner."""
     return (logged.stream_id,)
@@ -207,6 +215,7 @@ PROJECTOR = Projector(
         TransferBooked: On(transferred, streams=both_sides),
         PostingBooked: On(booked, streams=undone_streams),
         JobDeadLettered: On(job_died),
+        WebhookPingRequested: On(pinged, streams=own_stream),
     },
 )
 
@@ -252,10 +261,14 @@ async def selected(connection: AsyncConnection, query: str, values: dict[str, An
         return await cursor.fetchall()
 
 
-COLUMNS = """
+NOTICES = """
 SELECT position, kind, subject, user_id::text, other_user_id::text, account_id::text,
     payment_id::text, note, recorded_at
 FROM read.stream_feed
+"""
+AT = f"{NOTICES} WHERE position = %(position)s"
+COLUMNS = f"""
+{NOTICES}
 WHERE position > %(after)s AND position <= %(until)s AND kind = ANY(%(kinds)s)
     AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
     AND (%(payment_id)s::uuid IS NULL OR payment_id = %(payment_id)s)

@@ -225,9 +225,11 @@ PRIVATE_WRITES = """, claimed AS (
     SELECT u.n, u.k, u.h, u.x, %b FROM h,
         unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS u (n, k, h, x)
 ), moved AS (
-    UPDATE log.claims SET holder = u.h, expires_at = u.x, position = %b FROM h,
+    INSERT INTO log.claims (namespace, key, holder, expires_at, position)
+    SELECT u.n, u.k, u.h, u.x, %b FROM h,
         unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS u (n, k, h, x)
-    WHERE namespace = u.n AND key = u.k
+    ON CONFLICT (namespace, key) DO UPDATE SET holder = excluded.holder,
+        expires_at = excluded.expires_at, position = excluded.position
 ), freed AS (
     DELETE FROM log.claims USING h, unnest(%b::text[], %b::text[]) AS u (n, k)
     WHERE namespace = u.n AND key = u.k

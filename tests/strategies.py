@@ -5,6 +5,13 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from ledger.commands.account import (
+    ActivateAccount,
+    CloseAccount,
+    DeactivateAccount,
+    FreezeAccount,
+    UnfreezeAccount,
+)
 from ledger.commands.command import Command
 from ledger.commands.hold import (
     CaptureClientHold,
@@ -235,7 +242,19 @@ def dealings(draw: st.DrawFn) -> list[Step]:
     return [Step(at, each, by) for each in kept]
 
 
+@st.composite
+def turns(draw: st.DrawFn) -> Command:
+    """Ask for another state of an account; only two of them can be empty enough to close."""
+    kinds = (FreezeAccount, UnfreezeAccount, DeactivateAccount, ActivateAccount, CloseAccount)
+    kind: type[Any] = draw(st.sampled_from((*kinds, CloseAccount)))
+    account_id = draw(st.sampled_from([ACCOUNTS["a-credit"], ACCOUNTS["b-jpy"]]) | accounts)
+    why = {"reason": "by phone"} if kind in {FreezeAccount, UnfreezeAccount} else {}
+    command: Command = kind(account_id=account_id, **why)
+    return command
+
+
 others: st.SearchStrategy[Command] = st.one_of(
+    turns(),
     transfers(),
     transfers(),
     bulks(),

@@ -90,7 +90,8 @@ async def pieces(
     """Yield frames until the stream ends, and why it does."""
     feed = call.use(Feed)
     async with opened(call, "sse", call.headers) as stream:
-        with feed.listening(wanted, after or 0) as listener:
+        listener = Listener(wanted, after or 0)
+        with feed.listening(listener):
             until = feed.position
             yield KEEP_ALIVE
             if after is not None:

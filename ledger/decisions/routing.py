@@ -51,6 +51,7 @@ from ledger.commands.payment import (
 )
 from ledger.commands.period import ClosePeriod, ReopenPeriod
 from ledger.commands.posting import ReversePosting
+from ledger.commands.projection import RequestRebuild
 from ledger.commands.quote import IssueQuote
 from ledger.commands.reconciliation import ReportMissingPayment, ResolveDiscrepancy
 from ledger.commands.service_account import (
@@ -73,6 +74,14 @@ from ledger.commands.user import (
     UpdateUser,
 )
 from ledger.commands.webhook import ReportBankNews, ReportFraud, ReportPayment
+from ledger.commands.webhook_endpoint import (
+    DisableEndpoint,
+    PingEndpoint,
+    RegisterEndpoint,
+    RemoveEndpoint,
+    RotateSecret,
+    UpdateEndpoint,
+)
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
 from ledger.decisions.bank_accounts import report_balance, take_bank_account
@@ -96,6 +105,7 @@ from ledger.decisions.jobs import cancel_job, retry_dead_letter
 from ledger.decisions.journal import record_security_event
 from ledger.decisions.payments import create_payment, process_payment
 from ledger.decisions.periods import close_period, reopen_period
+from ledger.decisions.projections import request_rebuild
 from ledger.decisions.quotes import issue_quote
 from ledger.decisions.reconciliations import report_missing_payment, resolve_discrepancy
 from ledger.decisions.rehearsals import rehearse_payment
@@ -120,6 +130,7 @@ from ledger.decisions.user_changes import (
 )
 from ledger.decisions.users import invalidate_sessions, register_user, set_password_hash
 from ledger.decisions.view import View
+from ledger.decisions.webhook_endpoints import change_endpoint, register_endpoint
 from ledger.decisions.webhooks import report_bank_news, report_fraud, report_payment
 from ledger.errors import Refused
 
@@ -174,6 +185,12 @@ DECISIONS: dict[type, Decision] = {
     RegisterBank: register_bank,
     UpdateBank: update_bank,
     AddBranch: add_branch,
+    RegisterEndpoint: register_endpoint,
+    UpdateEndpoint: change_endpoint,
+    RotateSecret: change_endpoint,
+    PingEndpoint: change_endpoint,
+    DisableEndpoint: change_endpoint,
+    RemoveEndpoint: change_endpoint,
     RequestConnection: request_connection,
     ReopenConnection: reopen_connection,
     AuthoriseConnection: authorise_connection,
@@ -195,6 +212,7 @@ DECISIONS: dict[type, Decision] = {
     ReportBankNews: report_bank_news,
     ReportFraud: report_fraud,
     CancelJob: cancel_job,
+    RequestRebuild: request_rebuild,
     RetryDeadLetter: retry_dead_letter,
     RecordSecurityEvent: record_security_event,
 }

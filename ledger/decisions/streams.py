@@ -17,11 +17,13 @@ from ledger.aggregates import (
     payment,
     period,
     posting,
+    projection,
     quote,
     service_account,
     session,
     user,
     webhook,
+    webhook_endpoint,
 )
 
 
@@ -61,6 +63,10 @@ STREAM_TYPES = {
     "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
     "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
     "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),
+    "projection": StreamType(projection.UNTOUCHED, projection.evolve, projection.Projection),
+    "webhook-endpoint": StreamType(
+        webhook_endpoint.UNREGISTERED, webhook_endpoint.evolve, webhook_endpoint.Endpoint
+    ),
     "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }
 

@@ -36,7 +36,11 @@ Meaning: TypeAlias = Callable[[View, str, Any], SecurityEvent | None]
 WATCHED = frozenset({*STAFF, OPERATOR.role})
 TECHNICAL = ("_id", "_claim", "_hash", "jti", "facts")
 """How fields are named that carry no wish of the asker."""
-STREAMS = {"source_account": "account", "user_bank_account": "account"}
+STREAMS = {
+    "source_account": "account",
+    "user_bank_account": "account",
+    "endpoint": "webhook-endpoint",
+}
 UUID_CHARACTERS = 36
 
 

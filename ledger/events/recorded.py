@@ -13,6 +13,7 @@ from ledger.events.job import JobEvent
 from ledger.events.payment import PaymentEvent
 from ledger.events.period import PeriodEvent
 from ledger.events.posting import PostingEvent
+from ledger.events.projection import ProjectionEvent
 from ledger.events.quote import QuoteEvent
 from ledger.events.reconciliation import ReconciliationEvent
 from ledger.events.service_account import ServiceAccountEvent
@@ -20,6 +21,7 @@ from ledger.events.session import SessionEvent
 from ledger.events.transfer import TransferEvent
 from ledger.events.user import RosterEvent, UserEvent
 from ledger.events.webhook import WebhookReceived
+from ledger.events.webhook_endpoint import WebhookEndpointEvent
 
 AnyEvent: TypeAlias = (
     UserEvent
@@ -37,7 +39,9 @@ AnyEvent: TypeAlias = (
     | QuoteEvent
     | PeriodEvent
     | JobEvent
+    | ProjectionEvent
     | AuditEvent
+    | WebhookEndpointEvent
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {kind.stored_as: kind for kind in AnyEvent.__args__}

@@ -238,9 +238,16 @@ may_keep_connection = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF)
 may_resolve_discrepancy = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 # Jobs: of whom the record is that they are about, owns them.
 may_read_job = Policy(roles=HUMANS, rule=OWNER_OR_READER)
+may_rebuild_projections = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_steer_jobs = Policy(roles=STAFF, rule=any_of(is_system, has_role(*STAFF)))
 # Streams: whoever listens hears of their own records, readers of everybody's.
 may_listen = Policy(roles=HUMANS, rule=OWNER_OR_READER, scopes=("ledger:read",))
+
+# Webhook endpoints.
+may_have_endpoint = Policy(roles=CUSTOMERS, rule=any_of(is_system, owns))
+may_change_endpoint = Policy(roles=CUSTOMERS, rule=OWNER_OR_ADMIN)
+may_read_endpoint = Policy(roles=HUMANS, rule=any_of(is_system, has_role("admin", "auditor"), owns))
+may_hear_everything = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 
 # The whole bank.
 may_close_periods = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)

@@ -63,11 +63,21 @@ def decide(books: Books, chance: Chance, client: Client, request: Request) -> Re
         return back(asked, {"error": code})
     if form.get("decision") != "approve":
         return back(asked, {"error": "access_denied"})
-    chosen = parse_qs(request.body.decode()).get("account", [])
     username = form.get("username") or first_username(books)
+    return approve(books, chance, asked, username, chosen(books, request, username))
+
+
+def chosen(books: Books, request: Request, username: str) -> list[str] | None:
+    """Return the accounts ticked on the page, or None for all that a customer has.
+
+    A page that was shown for somebody else had no accounts of this one to tick.
+    """
+    ticked = parse_qs(request.body.decode("utf-8", "replace")).get("account", [])
+    if request.form().get("shown_for", username) != username:
+        return None
     mine = [each.id for each in books.accounts.values() if each.username == username]
-    some = [each for each in mine if each in chosen]
-    return approve(books, chance, asked, username, some if 0 < len(some) < len(mine) else None)
+    some = [each for each in mine if each in ticked]
+    return None if len(some) == len(mine) else some
 
 
 def misdirected(asked: Mapping[str, str], client: Client) -> str | None:

@@ -74,6 +74,7 @@ PAGE = (
 <p><strong>{client}</strong> asks to see your accounts and to pay from them.
 <br><small>Scope: {scope}</small></p>
 <form method="post" action="/oauth/authorize">{kept}
+<input type="hidden" name="shown_for" value="{username}">
 <p><label>Signed in as
 <input type="text" name="username" value="{username}" required></label></p>
 {accounts}

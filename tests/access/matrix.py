@@ -86,6 +86,8 @@ ACCOUNT = {
     "account_name": "Cell",
     "user_id": "{target}",
 }
+LISTENING = "- all all all all ledger:read"
+OUTBOUND, SEEN = "GET /api/webhook-endpoints", "- own own all all no"
 MONTH = "?from=2025-03-01&to=2025-03-31"
 
 IDENTITIES = (
@@ -346,6 +348,9 @@ WHOLE_BANK = (
     row("dead letters: read", "GET /api/jobs/dead", READER),
     by_role("cancel job", "DELETE /api/jobs/{id}", STAFF),
     by_role("retry dead letter", "POST /api/jobs/dead/{id}/retry", STAFF),
+    row(
+        "projections: rebuild", "POST /api/projections/{name}/rebuild", ADMIN, 404, target="unknown"
+    ),
     row("projections: read", "GET /api/projections", READER),
     row("own keys", "GET /api/idempotency/{key}", KNOWN, 404, target="unknown"),
     row("breakers: read", "GET /api/circuit-breakers", READER),
@@ -360,16 +365,33 @@ WHOLE_BANK = (
     by_role("events", "GET /api/events/{position}", INSPECTOR),
     row("streams", "GET /api/streams/{id}", INSPECTOR, 404, target="unknown"),
     row("audit log", "GET /api/audit/log", INSPECTOR),
+    row("webhook endpoints: list", OUTBOUND, "- all all all all no"),
+    row("webhook endpoints: read", f"{OUTBOUND}/{{id}}", SEEN, target="endpoint"),
+    row("webhook endpoints: read", f"{OUTBOUND}/{{id}}/deliveries", SEEN, target="endpoint"),
+    row("webhook endpoints", "POST /api/webhook-endpoints", "- all all all no no", 400, body={}),
     row(
-        "stream",
-        "GET /api/stream",
-        "- all all all all ledger:read",
-        400,
-        query="?last_event_id=nonsense",
+        "webhook endpoints: all", "POST /api/webhook-endpoints", ADMIN, 201,
+        body={"url": "https://1.1.1.1/", "event_types": ["*"], "scope": "all"},
     ),
+    *(
+        changing(
+            "webhook endpoints: change", f"{method} /api/webhook-endpoints/{{id}}{end}", CHANGE,
+            "endpoint", **more,
+        )
+        for method, end, more in (
+            ("PUT", "", {"body": {"status": "DISABLED"}}),
+            ("DELETE", "", {}),
+            ("POST", "/rotate-secret", {}),
+        )
+    ),
+    row(
+        "webhook endpoints: test", "POST /api/webhook-endpoints/{id}/test", CHANGE, 202,
+        target="endpoint",
+    ),
+    row("stream", "GET /api/stream", LISTENING, 400, query="?last_event_id=nonsense"),
     row("checkpoints", "GET /api/audit/checkpoints", INSPECTOR),
     by_role("proofs", "GET /api/audit/proofs/{position}", INSPECTOR),
     row("proofs", "GET /api/audit/consistency", INSPECTOR, 400),
-)
+)  # fmt: skip
 
 MATRIX = (*IDENTITIES, *ACCOUNTS, *PAYMENTS, *MOVEMENTS, *WHOLE_BANK)

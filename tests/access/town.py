@@ -62,6 +62,7 @@ class Town:
             "quote": self.quote,
             "connection": self.connection,
             "job": self.job,
+            "endpoint": self.endpoint,
             "machine": lambda _: self.machine("ledger:read").id,
         }
         match kind:
@@ -136,6 +137,10 @@ class Town:
     def transaction(self, owner: Caller) -> str:
         path = f"/api/accounts/{self.target('account', owner)}/transactions"
         return str(self.house.data(owner, "GET", path)[0]["id"])
+
+    def endpoint(self, owner: Caller) -> str:
+        asked = {"url": "https://1.1.1.1/", "event_types": ["*"]}
+        return str(self.house.data(owner, "POST", "/api/webhook-endpoints", asked)["id"])
 
     def hold(self, owner: Caller) -> str:
         asked = {

@@ -55,6 +55,7 @@ def environment(
         "DATABASE_URL": postgres_server.url(DATABASE),
         "REDIS_URL": broker,
         "DATA_DIR": str(server_dir / "journeys"),
+        "WEBHOOK_ALLOW_PRIVATE": "true",
     }
     seeded = ledgerbank(settings, "seed-demo")
     assert seeded.code == 0, seeded

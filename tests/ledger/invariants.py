@@ -10,6 +10,7 @@ from ledger.aggregates.payment import Completed
 from ledger.append.memory import unheard_of
 from ledger.entries import balanced
 from ledger.events.account import (
+    AccountClosed,
     AccountCredited,
     AccountDebited,
     HoldCaptured,
@@ -33,6 +34,7 @@ def hold(books: Books) -> None:
     duplicates_never_met(books)
     reversals_negate(books)
     quotes_were_used_once(books)
+    what_is_closed_rests(books)
     the_log_is_the_whole_truth(books)
 
 
@@ -159,6 +161,19 @@ def quotes_were_used_once(books: Books) -> None:
         transfer = books.state(f"transfer-{fact.event.transfer_id}").transfer
         locked = (quote.source_amount, quote.destination_amount)
         assert (transfer.amount, transfer.destination_amount) == locked
+
+
+def what_is_closed_rests(books: Books) -> None:
+    closed: set[str] = set()
+    for fact in books.log:
+        moved = isinstance(fact.event, AccountCredited | AccountDebited | HoldPlaced)
+        assert not (moved and fact.stream in closed), "I-12"
+        if isinstance(fact.event, AccountClosed):
+            closed.add(fact.stream)
+    for account in (books.state(stream) for stream in closed):
+        assert account.balance == 0, "I-12"
+        ends = [each.placed.expires_at for each in account.holds.values()]
+        assert all(end is not None and end <= books.now for end in ends), "I-12"
 
 
 def duplicates_never_met(books: Books) -> None:

@@ -218,7 +218,7 @@ def test_no_script_makes_or_loses_money_or_promises_what_is_not_there(script: li
         "TransferBooked", "HoldCaptured", "HoldReleased", "HoldExpired", "PaymentCompleted",
         "PaymentFailed", "PaymentEdited", "PaymentCancelled", "PaymentSubmitted",
         "UserSessionsInvalidated", "TransferReversed",
-        "PaymentReversed", "FxQuoteUsed",
+        "PaymentReversed", "FxQuoteUsed", "AccountClosed", "AccountFrozen",
     ],
 )  # fmt: skip
 def test_the_scripts_reach_what_they_are_about(kind: str) -> None:

@@ -112,6 +112,15 @@ def test_revoking_any_token_ends_the_consent(sandbox: Sandbox) -> None:
     assert sandbox.http.post("/oauth2/revoke", data={**form, "token": "x"}).status_code == 200
 
 
+def covered(sandbox: Sandbox, form: dict[str, str]) -> list[str]:
+    """Return the accounts that a filled-in page gives access to."""
+    code = returned(sandbox.http.post("/oauth/authorize", data=form))["code"]
+    tokens = sandbox.exchange(code).json()
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    told = sandbox.http.get("/accounts", headers=headers).json()["accounts"]
+    return [each["id"] for each in told]
+
+
 def test_the_page_lets_the_customer_choose_accounts(sandbox: Sandbox) -> None:
     second = sandbox.control(
         "POST", "/accounts", username="alice123", name="<Savings>", currency="USD", balance=5
@@ -122,11 +131,9 @@ def test_the_page_lets_the_customer_choose_accounts(sandbox: Sandbox) -> None:
     hidden = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page.text)
     form = {unescape(name): unescape(value) for name, value in hidden}
     chosen = {**form, "username": "alice123", "account": second["id"], "decision": "approve"}
-    code = returned(sandbox.http.post("/oauth/authorize", data=chosen))["code"]
-    tokens = sandbox.exchange(code).json()
-    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-    told = sandbox.http.get("/accounts", headers=headers).json()["accounts"]
-    assert [each["id"] for each in told] == [second["id"]]
+    assert covered(sandbox, chosen) == [second["id"]]
+    assert covered(sandbox, {**chosen, "account": ""}) == []
+    assert covered(sandbox, {**chosen, "username": "bob456"}) == ["acc_bob_savings"]
     denied = sandbox.http.post("/oauth/authorize", data={**form, "decision": "deny"})
     assert returned(denied) == {"error": "access_denied", "state": "a&b"}
 
