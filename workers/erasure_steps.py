@@ -7,6 +7,7 @@ import msgspec
 
 from ledger.commands.account import CloseAccount, FreezeAccount
 from ledger.commands.command import Command
+from ledger.commands.connection import RevokeConnection
 from ledger.commands.hold import ReleaseClientHold
 from ledger.commands.payment import CancelPayment
 from ledger.errors import Reason, Refused
@@ -50,6 +51,9 @@ class ErasureSteps(msgspec.Struct, frozen=True):
         for hold_id in self.estates.client_holds(user_id):
             release = ReleaseClientHold(hold_id=hold_id, cause=CAUSE)
             self.unless(run, release, Reason.HOLD_NOT_ACTIVE)
+        for connection_id in self.estates.connections(user_id):
+            revoke = RevokeConnection(connection_id=connection_id, cause=CAUSE)
+            self.unless(run, revoke, Reason.CONNECTION_NOT_FOUND)
         for account_id in self.estates.accounts(user_id):
             self.retire(run, account_id)
         return Completed()

@@ -25,6 +25,9 @@ class Estates(Protocol):
     def accounts(self, user_id: str) -> list[str]:
         """Return the accounts of a person that are not closed."""
 
+    def connections(self, user_id: str) -> list[str]:
+        """Return the connections of a person with outside banks that are not revoked."""
+
 
 class ReadEstates(Estates):
     """The real ones. They are read models: ask `is_told` first."""
@@ -49,6 +52,10 @@ class ReadEstates(Estates):
     @override
     def accounts(self, user_id: str) -> list[str]:
         return self.ids(ACCOUNTS, user_id)
+
+    @override
+    def connections(self, user_id: str) -> list[str]:
+        return self.ids(CONNECTIONS, user_id)
 
     def ids(self, query: bytes, user_id: str) -> list[str]:
         """Return the first column of what a query finds for a person."""
@@ -79,6 +86,12 @@ SELECT holds.id::text FROM read.holds
 JOIN read.accounts ON accounts.id = holds.account_id
 WHERE accounts.user_id = %(user_id)s AND holds.purpose = 'CLIENT' AND holds.status = 'ACTIVE'
 ORDER BY holds.inserted_at, holds.id
+"""
+
+CONNECTIONS = b"""
+SELECT id::text FROM read.connections
+WHERE user_id = %(user_id)s AND status <> 'REVOKED'
+ORDER BY inserted_at, id
 """
 
 ACCOUNTS = b"""

@@ -246,7 +246,7 @@ ENDPOINTS = (
     ),
     message(
         "/api/webhooks/{provider}", by_any_name, "Tell any of the three",
-        PaymentReported | BankNewsReported | FraudTold,
+        dict[str, Any],
         Reason.PAYMENT_NOT_FOUND, Reason.USER_NOT_FOUND, Reason.BANK_NOT_FOUND,
     ),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Customers of an outside bank: on their way to it and back, and what they have there."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from itertools import count
@@ -9,6 +10,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx2
 import msgspec
 
+from ledger.commands.command import Context
+from ledger.commands.connection import RequestSync
+from ledger.events.recorded import SYSTEM
+from ledger.identity import new_id
+from ops.composition import open_books
 from tests.access.house import Caller, House
 from tests.ops.sandbox_bank.customer import Sandbox
 
@@ -87,17 +93,9 @@ class Outside:
         found: list[Any] = self.house.data(customer.caller, "GET", path)
         return found
 
-    def sync(self, customer: Customer, connection_id: str, by: str = "again") -> Any:
-        """Sync now, however recently that was done; wait for its end."""
-        self.house.rows(FORGET, connection_id)
-        before = self.connection(customer, connection_id)["version"]
-        assert by
-        path = f"/api/bank-connections/{connection_id}/sync"
-        answer = self.house.ask(
-            customer.caller, "POST", path, headers={"prefer": "wait=15"}, server=0
-        )
-        assert answer.status_code == 200, (before, answer.text)
-        return answer.json()["data"]
+    def ask_by_schedule(self, connection_id: str) -> None:
+        """Have a connection's time come: the schedule asks for its sync."""
+        asyncio.run(wish(self.house, connection_id))
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait until something is so; return it."""
@@ -113,4 +111,8 @@ def cookie_of(answer: httpx2.Response) -> str:
     return str(answer.headers["set-cookie"]).partition(";")[0]
 
 
-FORGET = "SELECT %s::text"
+async def wish(house: House, connection_id: str) -> None:
+    """Ask for a sync as the schedule does."""
+    command = RequestSync(connection_id=connection_id, job_key=new_id(), by="schedule")
+    async with open_books(house.settings, house.dsn) as books:
+        await books.ledger.handle(command, Context(actor=SYSTEM, correlation_id=new_id()))

@@ -71,6 +71,11 @@ class Estate(Estates):
         return [PAYMENT]
 
     @override
+    def connections(self, user_id: str) -> list[str]:
+        assert user_id
+        return []
+
+    @override
     def client_holds(self, user_id: str) -> list[str]:
         return [HOLD]
 
