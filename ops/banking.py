@@ -1,24 +1,20 @@
 """Settings → outside banks: the adapters, the ways of customers to them, the vault of tokens."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 
 import msgspec
 
 from api.banking import Banking, Doorway, Granted
 from api.webhooks import Inbox
 from ledger.errors import Reason, Refused
+from ops.banks import open_banks as opened
+from ops.breakers import open_breakers
 from ops.settings import Settings
 from schema.postgres import Pool
 from schema.token_ring import TokenRing
-from workers.banks.calls import Calls
-from workers.banks.monzo import monzo
 from workers.banks.port import Authorization, BankPort, Grant
-from workers.banks.sandbox import sandbox_bank
-from workers.breakers import Breakers, NoBreakers, SharedBreakers
 from workers.retries import Failed
 
 CALLBACK = "/api/bank-connections/callback"
@@ -27,30 +23,8 @@ CALLBACK = "/api/bank-connections/callback"
 @contextmanager
 def open_banks(settings: Settings, redis_url: str | None) -> Iterator[Mapping[str, BankPort]]:
     """Give the adapter of every provider this deployment knows, for the length of the block."""
-    banking, breakers = settings.banking, breakers_of(settings, redis_url)
-    calls: list[Calls] = []
-
-    def line(provider: str) -> Calls:
-        found = Calls(provider, breakers, banking.provider_timeout_ms, secrets.randbelow)
-        calls.append(found)
-        return found
-
-    ports: dict[str, BankPort] = {}
-    if banking.sandbox_bank_url is not None:
-        client = (banking.sandbox_client_id, banking.sandbox_client_secret)
-        ports["sandbox"] = sandbox_bank(banking.sandbox_bank_url, *client, line("sandbox"))
-    if banking.monzo_client_id is not None and banking.monzo_client_secret is not None:
-        ports["monzo"] = monzo(
-            (banking.monzo_api_url, banking.monzo_auth_url),
-            (banking.monzo_client_id, banking.monzo_client_secret),
-            line("monzo"),
-            lambda: datetime.now(UTC),
-        )
-    try:
+    with open_breakers(settings, redis_url) as breakers, opened(settings, breakers) as ports:
         yield ports
-    finally:
-        for each in calls:
-            each.close()
 
 
 @asynccontextmanager
@@ -60,13 +34,6 @@ async def banks_of(
     """Do what `open_banks` does, among things that are opened on an event loop."""
     with open_banks(settings, redis_url) as ports:
         yield ports
-
-
-def breakers_of(settings: Settings, redis_url: str | None) -> Breakers:
-    """Return the breakers that all processes share."""
-    if redis_url is None or not settings.flags.enable_circuit_breaker:
-        return NoBreakers()
-    return SharedBreakers(redis_url)
 
 
 def ring_of(settings: Settings) -> TokenRing:

@@ -9,6 +9,7 @@ from ledger.times import utc_day
 from ops.audits import holds
 from ops.audits.findings import Findings
 from ops.audits.shapes import (
+    Booked,
     Closed,
     Credited,
     CreditLimitChanged,
@@ -19,6 +20,7 @@ from ops.audits.shapes import (
     HoldReleased,
     LimitsChanged,
     Line,
+    Linked,
     Opened,
     UsageChanged,
 )
@@ -34,11 +36,15 @@ OF_ACCOUNTS = (
     Closed,
     LimitsChanged,
     CreditLimitChanged,
+    Linked,
 )
 
 
 class Standing(msgspec.Struct):
-    """What one account is worth by its events. `daily_limit` is its own one, if it has any."""
+    """What one account is worth by its events. `daily_limit` is its own one, if it has any.
+
+    A `linked` one mirrors, or once did, an account of an outside bank.
+    """
 
     currency: str
     account_type: str
@@ -48,6 +54,7 @@ class Standing(msgspec.Struct):
     day: str = ""
     spent: int = 0
     closed: bool = False
+    linked: bool = False
     promises: holds.Promises = {}
 
     def available(self, at: str) -> int:
@@ -71,6 +78,14 @@ class Accounts:
         self.before: dict[str, int] = {}
         self.moved: dict[tuple[str, str], int] = {}
         self.imported: set[str] = set()
+
+    def take_over(self, posting: Booked) -> None:
+        """Let an outside bank overdraw what mirrors it: with an import, or its first balance."""
+        for entry in posting.entries:
+            account = self.standings.get(entry.account)
+            first = posting.kind == "OPENING" and account is not None and account.linked
+            if posting.kind == "IMPORT" or first:
+                self.imported.add(entry.account)
 
     def open(self, account_id: str, event: Opened) -> None:
         """Begin an account with nothing."""
@@ -96,7 +111,7 @@ class Accounts:
                 self.use(account_id, account, event)
             case HoldPlaced() | HoldCaptured() | HoldReleased() | HoldExpired():
                 self.hold(account_id, account, event)
-            case Closed() | LimitsChanged() | CreditLimitChanged():
+            case Closed() | Linked() | LimitsChanged() | CreditLimitChanged():
                 self.change(account_id, account, event)
             case _:
                 pass
@@ -133,7 +148,10 @@ class Accounts:
                 holds.release(account.promises, event, self.findings)
 
     def change(
-        self, account_id: str, account: Standing, event: Closed | LimitsChanged | CreditLimitChanged
+        self,
+        account_id: str,
+        account: Standing,
+        event: Closed | Linked | LimitsChanged | CreditLimitChanged,
     ) -> None:
         """Take on new terms, or I-12: end with nothing in it and nothing promised."""
         match event:
@@ -141,6 +159,8 @@ class Accounts:
                 account.daily_limit = limit
             case CreditLimitChanged(to=limit):
                 account.credit_limit = limit
+            case Linked():
+                account.linked = True
             case Closed():
                 account.closed = True
                 promised = holds.held(account.promises, self.findings.at)

@@ -31,8 +31,7 @@ class Postings:
             self.findings.find("I-2", says)
         for entry in posting.entries:
             self.enter(entry)
-        if posting.kind == "IMPORT":
-            self.accounts.imported.update(entry.account for entry in posting.entries)
+        self.accounts.take_over(posting)
         if posting.reverses_posting_id is not None:
             self.undo(posting, posting.reverses_posting_id)
 

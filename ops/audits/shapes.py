@@ -40,6 +40,10 @@ class Closed(Shape, frozen=True):
     name: ClassVar[str] = "AccountClosed"
 
 
+class Linked(Shape, frozen=True):
+    name: ClassVar[str] = "AccountLinked"
+
+
 class HoldPlaced(Shape, frozen=True):
     name: ClassVar[str] = "HoldPlaced"
     hold_id: str

@@ -13,7 +13,7 @@ from ops import telemetry
 from ops.benches.deployment import deployed
 from ops.benches.draw import Draw
 from ops.demo import ADMIN
-from ops.faults.drill import Report, Staff, drill
+from ops.faults.drill import HEAL_SECONDS, Pace, Report, Staff, drill
 from ops.faults.house import PARTS, WORKERS, SupervisedHouse
 from ops.faults.mutants import MUTANTS
 from ops.faults.trouble import Crash, Kill, Trouble, drawn
@@ -36,6 +36,8 @@ STAND_SECONDS = 30.0
 @click.option("--pause", type=float, default=1.0, show_default=True, help="Seconds between them.")
 @click.option("--stand", type=float, default=STAND_SECONDS, show_default=True,
               help="Seconds that a stopped part stands still.")  # fmt: skip
+@click.option("--heal", type=float, default=HEAL_SECONDS, show_default=True,
+              help="Seconds within which all work has to be done afterwards.")  # fmt: skip
 @click.option("--kill", "kind", type=click.Choice(KINDS), help="Only kill parts of this kind.")
 @click.option("--sweep", is_flag=True, help="First die at every named step, one after the other.")
 @click.option("--mutant", type=click.Choice(list(MUTANTS)),
@@ -48,6 +50,7 @@ def main(  # noqa: PLR0913  # one argument per flag
     rounds: int,
     troubles: int,
     pause: float,
+    heal: float,
     stand: float,
     kind: str | None,
     sweep: bool,
@@ -57,17 +60,18 @@ def main(  # noqa: PLR0913  # one argument per flag
     """Kill, stop, wipe and double the parts of a house under load, then judge what is left."""
     telemetry.configure("warning", "text")
     reports: list[Report] = []
+    pace = Pace(pause_seconds=pause, heal_seconds=heal)
     with house_of(folder, mutant) as (house, staff):
         if sweep:
             steps = [Crash(WORKERS, point) for point in POINTS]
-            reports.append(told(drill(house, staff, steps, seed=0, pause_seconds=pause)))
+            reports.append(told(drill(house, staff, steps, seed=0, pace=pace)))
         for number in range(seed, seed + rounds):
             draw = Draw(number)
             row = [
                 drawn(draw, house, stand_seconds=stand) if kind is None else killed(draw, kind)
                 for _ in range(troubles)
             ]
-            reports.append(told(drill(house, staff, row, seed=number, pause_seconds=pause)))
+            reports.append(told(drill(house, staff, row, seed=number, pace=pace)))
     failed = sum(bool(each.faults) for each in reports)
     done = sum(each.acknowledged for each in reports)
     print(f"{failed} of {len(reports)} rounds failed, {done} commands acknowledged")

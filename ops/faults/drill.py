@@ -18,11 +18,21 @@ from ops.faults.record import Refusal
 from ops.faults.trouble import Trouble, befall
 from ops.faults.workload import CURRENCY, Workload
 
-HEAL_SECONDS = 60
+HEAL_SECONDS = 60.0
 POLL_SECONDS = 0.2
 OPENING = 1_000_000_00
 ACCOUNTS = 8
 PASSWORD = "correct horse battery staple"  # noqa: S105  # of customers who live as long as a drill
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to wait between troubles, and how long everything may take to heal."""
+
+    pause_seconds: float = 1.0
+    heal_seconds: float = HEAL_SECONDS
+
+
+USUAL = Pace()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +95,7 @@ class Staff(msgspec.Struct, frozen=True):
 
 
 def drill(
-    house: House, staff: Staff, troubles: Sequence[Trouble], *, seed: int, pause_seconds: float
+    house: House, staff: Staff, troubles: Sequence[Trouble], *, seed: int, pace: Pace = USUAL
 ) -> Report:
     """Let `troubles` befall a house under load, one after the other; return what came of it."""
     owner, bearer = staff.customer()
@@ -94,14 +104,14 @@ def drill(
     workload = Workload(house.urls, bearer, accounts, seed=seed)
     with loaded(house, workload):
         for trouble in troubles:
-            house.wait(pause_seconds)
+            house.wait(pace.pause_seconds)
             workload.record.strange += befall(house, trouble)
-        house.wait(pause_seconds)
+        house.wait(pace.pause_seconds)
     house.until_ready()
     opening = dict.fromkeys(accounts, OPENING)
     balance = partial(balance_of, house.urls[-1], bearer)
     after = Aftermath(workload.record, workload.story, house.dsn, opening, balance)
-    faults, seconds = healed(house, after)
+    faults, seconds = healed(house, after, pace.heal_seconds)
     record = workload.record
     refused = len(record.of(Refusal))
     return Report(
@@ -137,11 +147,11 @@ def balance_of(url: str, bearer: str, account: str) -> str:
     return str(answer.json().get("data", {}).get("balance", "0"))
 
 
-def healed(house: House, after: Aftermath) -> tuple[list[str], float]:
+def healed(house: House, after: Aftermath, most: float) -> tuple[list[str], float]:
     """Judge again and again until all is well or the time for healing is over."""
     began = time.monotonic()
     while True:
         faults, seconds = faults_of(after), time.monotonic() - began
-        if not faults or after.record.strange or seconds > HEAL_SECONDS:
+        if not faults or after.record.strange or seconds > most:
             return faults, seconds
         house.wait(1.0)

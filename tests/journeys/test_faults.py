@@ -68,7 +68,7 @@ class RunningHouse(House):
 def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(system: System) -> None:
     house = RunningHouse(system)
     staff = Staff(house.urls[1], ADMIN.email, ADMIN.password)
-    report = drill(house, staff, TROUBLES, seed=1, pause_seconds=1.0)
+    report = drill(house, staff, TROUBLES, seed=1)
     assert report.faults == (), report
     assert report.acknowledged
     assert report.repeated, "a killed server leaves answers open"

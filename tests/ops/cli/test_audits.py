@@ -5,6 +5,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from ledger.events.account import AccountLinked
+from ledger.identity import new_id
 from ledger.policies.limits import Rules
 from ops.audits.audit import Audit
 from ops.audits.findings import FOUND_MAX, Finding
@@ -166,6 +168,24 @@ def test_only_an_import_may_overdraw() -> None:
     town.happened(*town.moved((town.his, -1), (town.hers, 1)))
     assert audited(town).found == []
     town.happened(*town.moved((town.hers, -1), (town.his, 1)))
+    assert [each.invariant for each in audited(town).found] == ["I-5"]
+
+
+def test_only_what_mirrors_an_outside_bank_may_begin_overdrawn() -> None:
+    town = Town()
+    overdrawn = town.history.account(town.anna, 0)
+    first = town.moved((overdrawn, -700), ("opening:USD", 700), kind="OPENING")
+    linked = AccountLinked(
+        bank_connection_id=new_id(),
+        external_account_id="acc_1",
+        provider="sandbox",
+        bank_code="DEMO",
+    )
+    town.happened((account(overdrawn), linked))
+    town.happened(*first)
+    assert audited(town).found == []
+    own = town.history.account(town.anna, 0)
+    town.happened(*town.moved((own, -1), ("opening:USD", 1), kind="OPENING"))
     assert [each.invariant for each in audited(town).found] == ["I-5"]
 
 
