@@ -28,6 +28,7 @@ def made(before: Document) -> Document:
     (envelope, *_), parts = msgspec.json.schema_components(
         [Envelope[dict[str, Any]], *kinds], ref_template="#/$defs/{name}"
     )
+    parts = {name: as_published(part) for name, part in parts.items()}
     events = {entry_of(kind): parts.pop(kind.__name__) for kind in kinds}
     shape = parts.pop(envelope["$ref"].rpartition("/")[2]) | {"title": "Envelope"}
     old = {
@@ -43,6 +44,13 @@ def made(before: Document) -> Document:
         "events": dict(sorted({**old, **events}.items())),
         "$defs": dict(sorted({**before.get("$defs", {}), **parts}.items())),
     }
+
+
+def as_published(part: Document) -> Document:
+    """Return a shape as it reads in a file; what is said about it is no part of it."""
+    shape: Document = msgspec.json.decode(msgspec.json.encode(part))
+    shape.pop("description", None)
+    return shape
 
 
 def entry_of(kind: type[Event]) -> str:
