@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from typing_extensions import override
 
 from ledger.times import utc_text
 from ops.failures import CheckFailed
 from ops.incidents import FORMAT, Beginning, events_of, lines, replayed, states_of
+from ops.log_files import Unfit
 from ops.output import Output
 from ops.verbs.events import open_log
 
@@ -62,7 +64,10 @@ def export(output: Output, account_id: str, window: timedelta, out: Path, *, red
 @click.pass_obj
 def replay(output: Output, source: Path) -> None:
     """Fold an exported file; exit 1 when a state is not what it was."""
-    beginning, states = replayed(source.read_bytes().splitlines())
+    try:
+        beginning, states = replayed(source.read_bytes().splitlines())
+    except (msgspec.MsgspecError, LookupError, ValueError) as error:
+        raise Unfit(f"{source.name} is no incident: {error}") from error
     before = {each.stream: each for each in beginning.states}
     rows = [
         {"stream": each.stream, "version": each.version, "digest": each.digest[:16],

@@ -20,7 +20,9 @@ def test_an_account_is_taken_elsewhere(demo: Shell, tmp_path: Path) -> None:
     assert (mine["version"], mine["equal"]) == (len(sealed), True)
     assert {each["stream"].partition("-")[0] for each in found.json} >= {"account", "posting"}
     assert '"enc":""' in written
-    broken = written.replace('"amount":', '"amount":1', 1)
-    out.write_text(broken)
+    out.write_text("".join(written.splitlines(keepends=True)[:-1]))
     assert demo("incident", "replay", str(out)).code == 1
+    out.write_text(written.replace('"amount":', '"amount":x', 1))
+    ran = demo("incident", "replay", str(out))
+    assert (ran.code, ran.err.partition(":")[0]) == (1, "error")
     assert demo("incident", "export", "--account", "x", "--out", str(out)).code == 1
