@@ -16,47 +16,10 @@ from ops import databases
 from ops.cli import VERBS, cli
 from ops.embedded.start import StartFailed
 from ops.failures import CheckFailed, exit_code_of
+from tests.ops.cli.said import SAID
 from tests.ops.cli.shell import NOWHERE, Shell
 
 Commands: TypeAlias = dict[str, click.Command]
-SAID = {
-    "up": ("everything on this machine", "--demo", "--port", "--data-dir"),
-    "serve": ("HTTP server", "--host", "--port", "--processes"),
-    "project": ("in step with the log", "[NAME]..."),
-    "worker": ("jobs", "--queues", "--processes"),
-    "scheduler": ("again and again", "one leads"),
-    "migrate": ("up to date", "--check"),
-    "seed-demo": ("a second run changes nothing",),
-    "version": ("version",),
-    "config check": ("exit 3", "wrong"),
-    "config show": ("secrets masked",),
-    "events list": ("oldest first", "--stream", "--type", "--from", "--to", "--limit"),
-    "events show": ("POSITION", "--raw", "leaf hash"),
-    "events tail": ("as it grows", "--stream", "--type", "--from", "--limit"),
-    "state": ("STREAM", "--version", "--at", "--known-at", "--diff", "--explain", "--limit"),
-    "projections list": ("checkpoint",),
-    "projections rebuild": ("[NAME]...", "--all", "--repair", "exit code is 1"),
-    "ledger check": ("invariants from the log", "exit 1", "--at", "--no-read-models"),
-    "ledger export": ("journal", "--format", "--at", "--out"),
-    "ledger close": ("Seal a month",),
-    "ledger reopen": ("sealed month", "--reason"),
-    "ledger trial-balance": ("sum to zero", "--currency"),
-    "users create-admin": ("administrator", "--email", "--full-name", "--password-stdin"),
-    "service create": ("printed once", "--name", "--scopes"),
-    "service rotate": ("printed once", "--id"),
-    "service disable": ("for good", "--id"),
-    "keys list": ("never the keys",),
-    "keys rotate": ("--jwt", "from the next start"),
-    "users list": ("newest first", "--id", "--email", "--role", "--status", "--limit"),
-    "users show": ("one user", "--id", "--email"),
-    "users suspend": ("Keep a user out", "--id", "--email"),
-    "users reactivate": ("in again", "--id", "--email"),
-    "users delete": ("erase", "no way back", "--id", "--email"),
-    "openapi": ("OpenAPI", "--out"),
-    "problems": ("reasons", "--format"),
-    "sandbox-bank": ("outside bank", "--host", "--port", "--data", "--random"),
-    "tour": ("over HTTP", "--url", "demo data"),
-}
 
 
 def commands(
