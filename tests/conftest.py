@@ -6,11 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from ops.embedded.postgres import Place as PostgresPlace
@@ -27,6 +29,19 @@ hypothesis.settings.register_profile("night", max_examples=50_000, deadline=None
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev")
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs_go_where_they_go_now() -> Iterator[None]:
+    """Let no logger keep the output of a command that is over: threads outlive it here."""
+    configure = structlog.configure
+
+    def uncached(**settings: Any) -> None:
+        configure(**settings | {"cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", uncached)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Clients that take their time, or come in crowds: each gets so long, and no longer (slowloris)."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from time import monotonic, sleep
 
@@ -66,6 +66,14 @@ def dripped(connection: socket.socket, drop: bytes) -> float:
         if is_closed(connection):
             break
     return monotonic() - began
+
+
+def came_to_be(true: Callable[[], bool]) -> bool:
+    """Wait a little for something that is about to happen."""
+    deadline = monotonic() + LONG
+    while not true() and monotonic() < deadline:
+        sleep(0.01)
+    return true()
 
 
 def is_closed(connection: socket.socket) -> bool:
@@ -186,7 +194,7 @@ def test_who_was_waited_for_longest_makes_room(crowded: Served) -> None:
         with crowded.connect() as connection:
             connection.sendall(GET)
             assert [answer.status for answer in read_answers(connection, 0.5)] == [200]
-        assert is_closed(silent[0])
+        assert came_to_be(lambda: is_closed(silent[0]))
         assert not is_closed(silent[-1])
 
 

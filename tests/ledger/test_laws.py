@@ -21,6 +21,7 @@ from ledger.commands.command import Command
 from ledger.commands.connection import RequestConnection
 from ledger.commands.hold import ExpireHolds
 from ledger.commands.job import CancelJob, JobFacts, RetryDeadLetter
+from ledger.commands.projection import RequestRebuild
 from ledger.commands.service_account import DisableServiceAccount
 from ledger.commands.session import CloseSession
 from ledger.commands.user import (
@@ -34,12 +35,21 @@ from ledger.commands.user import (
     UpdateProfile,
     UpdateUser,
 )
+from ledger.commands.webhook_endpoint import (
+    DisableEndpoint,
+    PingEndpoint,
+    RegisterEndpoint,
+    RemoveEndpoint,
+    RotateSecret,
+    UpdateEndpoint,
+)
 from ledger.decisions.routing import DECISIONS
 from ledger.errors import Refused
 from ledger.events.audit import TokenRejected
 from ledger.events.recorded import SYSTEM, Actor
 from ledger.times import later
 from tests.builders import (
+    ADA,
     ALSO_HERS,
     ANNA,
     AS_ADA,
@@ -104,6 +114,19 @@ RETRY = RetryDeadLetter(
     retried_job_id=identity("another job"),
     facts=WORK,
 )
+HOOK = identity("endpoint")
+ENDPOINT = RegisterEndpoint(
+    endpoint_id=HOOK,
+    user_id=ADA,
+    url="https://example.com/hook",
+    event_types=("payment.updated",),
+    scope="own",
+    description=None,
+    secret_id=identity("first"),
+)
+REBUILD = RequestRebuild(
+    projection="users", rebuild_id=identity("rebuild"), under_way=False, requests=0
+)
 TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], registration(identity("new")), AS_ADA),
     ([], InvalidateSessions(user_id=ANNA, cause="logout_all", session_version=1), AS_ADA),
@@ -152,6 +175,13 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([], BANK, AS_ADA),
     ([BANK], BRANCH, AS_ADA),
     ([BANK], UpdateBank(bank_id=BANK.bank_id, changes={"name": "Vaults"}), AS_ADA),
+    ([], ENDPOINT, AS_ADA),
+    ([ENDPOINT], UpdateEndpoint(endpoint_id=HOOK, url="https://example.com/other"), AS_ADA),
+    ([ENDPOINT], RotateSecret(endpoint_id=HOOK, secret_id=identity("second")), AS_ADA),
+    ([ENDPOINT], PingEndpoint(endpoint_id=HOOK, delivery_id=identity("ping")), AS_ADA),
+    ([ENDPOINT], DisableEndpoint(endpoint_id=HOOK, cause="gone"), AS_ADA),
+    ([ENDPOINT], RemoveEndpoint(endpoint_id=HOOK), AS_ADA),
+    ([], REBUILD, AS_ADA),
     ([], CANCEL_JOB, AS_ADA),
     ([], RETRY, AS_ADA),
     ([], DENIED, AS_ANNA),

@@ -204,7 +204,7 @@ def test_a_changed_event_is_found(deployment: Deployment) -> None:
         seal_again(connection)
         wrong = audit([dsn]).wrong
     assert wrong
-    assert wrong[0].startswith(f"I-1 at position {changed}: ")
+    assert wrong[0].startswith(f"I-1 at position {changed} (")
 
 
 def seal_again(connection: psycopg.Connection) -> None:

@@ -62,6 +62,11 @@ MATRIX: dict[str, tuple[tuple[str, str, str, str, str, str, str], Reason]] = {
     "may_read_job": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
     "may_steer_jobs": ((NO, NO, YES, YES, NO, NO, YES), ROLE),
     "may_listen": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_change_endpoint": ((NO, OWN, OWN, YES, NO, NO, YES), ROLE),
+    "may_read_endpoint": ((NO, OWN, OWN, YES, YES, NO, YES), ROLE),
+    "may_hear_everything": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_have_endpoint": ((NO, OWN, OWN, OWN, NO, NO, YES), ROLE),
+    "may_rebuild_projections": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_change_banks": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
 }
 CELLS = [

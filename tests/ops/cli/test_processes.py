@@ -156,7 +156,7 @@ def test_a_scheduler_leads_until_told(shell: Shell) -> None:
     assert ran.code == 0, ran
     assert "Traceback" not in ran.err
     assert not rows(dsn(shell), leads)
-    assert rows(dsn(shell), asked) == [("expire_holds",), ("start_due_payments",)]
+    assert {("expire_holds",), ("start_due_payments",)} <= set(rows(dsn(shell), asked))
 
 
 def test_the_tour_finds_everything_as_it_should_be(demo: Shell, valkey: str) -> None:
