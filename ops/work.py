@@ -78,6 +78,7 @@ def ledger_thread(settings: Settings, dsn: str) -> Iterator[Ledger]:
     finally:
         loop.call_soon_threadsafe(ended.set)
         thread.join()
+        loop.close()
 
 
 def work(  # noqa: PLR0913  # what a worker process is made of
