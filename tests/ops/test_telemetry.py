@@ -82,12 +82,12 @@ def test_what_libraries_say_is_a_line_like_any_other(capsys: pytest.CaptureFixtu
     output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     for _ in range(2):
         telemetry.configure("info", "json", output)
-    library = logging.getLogger("psycopg.pool")
+    library = logging.getLogger("a.library")
     library.info("ready")
     library.warning("error connecting in %r", "pool-1")
     output.seek(0)
     (line,) = map(msgspec.json.decode, output.read().splitlines())
     assert line["said"] == "error connecting in 'pool-1'"
     assert (line["message"], line["level"]) == ("library.said", "warning")
-    assert line["library"] == "psycopg.pool"
+    assert line["library"] == "a.library"
     assert "pool-1" not in capsys.readouterr().err
