@@ -14,6 +14,8 @@ import psycopg
 import pytest
 import structlog
 from psycopg import sql
+from typing_extensions import override
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from ops.embedded.postgres import Place as PostgresPlace
 from ops.embedded.postgres import create_database
@@ -22,6 +24,24 @@ from schema.migrate import migrate
 from tests.power import Power, postgres_power
 
 TEMPLATE = "migrated"
+SHARED = frozenset({"tests/access", "tests/api/money", "tests/banks", "tests/journeys"})
+"""Folders whose tests share one running deployment, which would cost all others time."""
+
+
+class ByDeployment(LoadFileScheduling):
+    """Keeps the tests of a file together, and those of a folder that shares a deployment."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder in SHARED else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByDeployment:
+    """Share the tests out among the processes."""
+    return ByDeployment(config, log)
+
 
 hypothesis.settings.register_profile("dev", max_examples=100, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=1_000, deadline=None, derandomize=True)

@@ -10,7 +10,7 @@ from tests.access.house import Caller, House, opened
 from tests.api.queries.conftest import copied
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(postgres_server: Place, migrated: str, server_dir: Path) -> Iterator[House]:
     """Give a bank of two servers."""
     with (
@@ -20,11 +20,11 @@ def house(postgres_server: Place, migrated: str, server_dir: Path) -> Iterator[H
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(house: House) -> Caller:
     return house.member("admin")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def auditor(house: House) -> Caller:
     return house.member("auditor")

@@ -28,7 +28,7 @@ SECRETS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox() -> Iterator[Sandbox]:
     with beside(Bank(CLIENT, 0, None)) as url:
         found = Sandbox(url)
@@ -36,7 +36,7 @@ def sandbox() -> Iterator[Sandbox]:
         found.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(
     postgres_server: Place, migrated: str, server_dir: Path, sandbox: Sandbox
 ) -> Iterator[House]:
@@ -60,17 +60,17 @@ def house(
             client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(house: House) -> Caller:
     return house.member("admin")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def auditor(house: House) -> Caller:
     return house.member("auditor")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def outside(house: House, sandbox: Sandbox, admin: Caller) -> Outside:
     """Give a bank of the catalogue that the sandbox bank is behind."""
     return Outside(house, sandbox, admin)

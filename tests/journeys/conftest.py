@@ -29,20 +29,20 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def broker_switch(server_dir: Path) -> Iterator[Power[ValkeyPlace]]:
     """Run a broker of its own: these workers would take the jobs of other tests."""
     with valkey_power(server_dir / "journeys-broker") as power:
         yield power
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def broker(broker_switch: Power[ValkeyPlace]) -> str:
     """Give the address of the broker."""
     return broker_switch.place.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def environment(
     postgres_server: PostgresPlace, migrated: str, broker: str, server_dir: Path
 ) -> dict[str, str]:
@@ -62,21 +62,21 @@ def environment(
     return settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(environment: dict[str, str], server_dir: Path) -> Iterator[System]:
     """Run two servers, the projections and two workers."""
     with deployed(environment, server_dir) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def door(system: System) -> Iterator[Door]:
     opened = Door(system.urls)
     yield opened
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town(system: System, door: Door) -> Iterator[Town]:
     """Let staff sign in; when everybody is done, the books hold and the log kept its secrets."""
     yield Town(door, ADMIN, SUPPORT, AUDITOR)

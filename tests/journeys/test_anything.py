@@ -52,7 +52,7 @@ PARAMETERS = st.dictionaries(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def document(door: Door) -> dict[str, Any]:
     """Give the OpenAPI document that the servers publish."""
     found: dict[str, Any] = door.ask("GET", "/api/docs/openapi.json").json()
@@ -136,7 +136,7 @@ class Neighbourhood:
         return headers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def neighbourhood(document: dict[str, Any], town: Town) -> Neighbourhood:
     return Neighbourhood(document, town)
 

@@ -16,7 +16,7 @@ from tests.api.money.house import ENVIRONMENT, House, opened
 from tests.api.queries.conftest import copied
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(postgres_server: Place, migrated: str) -> Iterator[House]:
     """Run the house; when everybody is done, its books balance, and an audit finds no fault."""
     with copied(postgres_server, migrated) as database, opened(database) as running:
