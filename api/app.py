@@ -16,6 +16,7 @@ from api.endpoint import Endpoint
 from api.front import PATH_SHOWN_MAX, Front
 from api.meters import Meters
 from api.openapi import document
+from api.outages import note_outage
 from api.problems import as_refused
 from api.queries import health, metrics, problems
 from api.routing import compiled, refusal, routes
@@ -34,7 +35,7 @@ def create_app(
     authenticate: Authenticate = nobody,
     wire: Wire | None = None,
     registry: CollectorRegistry | None = None,
-) -> App:
+) -> Front:
     """Return the ASGI application of `endpoints`, which find what they need in `uses`, by type."""
     wire = wire or Wire()
     meters = Meters(registry or CollectorRegistry())
@@ -63,7 +64,9 @@ def answer_failure(request: Request[Any, Any, Any], failure: Exception) -> Respo
     refused = as_refused(failure)
     if refused.reason is Reason.RESOURCE_NOT_FOUND:
         refused = Refused(refused.reason, path=call.scope["path"][:PATH_SHOWN_MAX])
-    if refused.reason.fact.retryable:
+    if refused.reason is Reason.SERVICE_UNAVAILABLE:
+        note_outage(failure, call.route)
+    elif refused.reason.fact.retryable:
         log.error("http.failed", correlation_id=call.ids.id, route=call.route, exc_info=failure)
     bare = refusal(call, refused)
     headers = {name.decode(): value.decode() for name, value in bare.headers}

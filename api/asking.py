@@ -1,6 +1,7 @@
 """Asking the ledger: a call becomes a command with its key and conditions, and gets its answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -12,10 +13,10 @@ from api.preconditions import accepted_versions, etag
 from api.problems import PROBLEM_JSON, problem
 from api.reply import JSON, Bare
 from api.routing import position_headers
+from api.witness import origin_of
 from ledger.commands.asked import Answer, Asked, Idempotency, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
 from ledger.errors import Refused
-from ledger.events.recorded import Actor
 
 Handle: TypeAlias = Callable[[Command, Context, Asked], Awaitable[Outcome]]
 Show: TypeAlias = Callable[[Loaded, Reveal], Any]
@@ -32,13 +33,19 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """How the outcome of a command is told. `location` has `{id}` where the id of the data goes."""
+    """How the outcome of a command is told. `location` has `{id}` where the id of the data goes.
+
+    `once` are fields that only this answer shows; `show` leaves them null, and so does a replay.
+    `version` is what the ETag tells, unless the answer is not `versioned`.
+    """
 
     show: Show
     status: int = 200
     location: str | None = None
     metadata: Mapping[str, Any] = {}
     versioned: bool = True
+    once: Mapping[str, str] = {}
+    version: Callable[[Loaded], int] = attrgetter("version")
 
 
 async def ask(call: Call, command: Command, told: Told, *, rehearsed: bool = False) -> Bare:
@@ -48,7 +55,16 @@ async def ask(call: Call, command: Command, told: Told, *, rehearsed: bool = Fal
         asked = msgspec.structs.replace(asked, rehearsed=True)
     outcome = await desk.handle(command, context_of(call), asked)
     assert outcome.answer is not None, "a command with a renderer has an answer"
-    return answer_of(outcome.answer, outcome, desk.epoch)
+    replayed = outcome.replayed or not told.once
+    answer = outcome.answer if replayed else with_secrets(outcome.answer, told.once)
+    return answer_of(answer, outcome, desk.epoch)
+
+
+def with_secrets(answer: Answer, once: Mapping[str, str]) -> Answer:
+    """Return an answer that also shows what is never kept."""
+    document = msgspec.json.decode(answer.body)
+    document["data"] |= once
+    return msgspec.structs.replace(answer, body=msgspec.json.encode(document))
 
 
 def tell_later(call: Call, told: Told, loaded: Loaded, reveal: Reveal, first: Bare) -> Bare:
@@ -65,11 +81,12 @@ def context_of(call: Call) -> Context:
     """Return who asks, and in which story."""
     principal = call.principal
     return Context(
-        actor=Actor(type=principal.kind, id=principal.id, role=principal.role),
+        actor=principal.actor,
         correlation_id=call.ids.id,
         traceparent=call.ids.traceparent,
         session_id=principal.session_id,
         session_version=principal.session_version,
+        origin=origin_of(call),
     )
 
 
@@ -80,7 +97,7 @@ def asked_by(call: Call, told: Told) -> Asked:
     def render(loaded: Loaded, reveal: Reveal) -> Answer:
         shown = told.show(loaded, reveal)
         body = enveloped(encoded(shown), encoded(told.metadata), call.ids.id, timestamp)
-        headers = {"ETag": etag(loaded.version).decode()} if told.versioned else {}
+        headers = {"ETag": etag(told.version(loaded)).decode()} if told.versioned else {}
         if told.location is not None:
             headers["Location"] = told.location.format(id=shown.id)
         return Answer(told.status, body, headers)

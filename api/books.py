@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from api.shapes import Currency, Direction, Id, Money, MovementType, Shape, Time
+import msgspec
+
+from api.shapes import Currency, Direction, Id, Money, MovementType, Shape, Time, Transaction
 
 
 class Entry(Shape, frozen=True):
@@ -34,6 +36,20 @@ class Posting(Shape, frozen=True):
     position: int
     inserted_at: Time
     updated_at: Time
+
+
+class Statement(Shape, frozen=True):
+    """What was booked on one account in a period; both ends are included."""
+
+    account_id: Id
+    currency: Currency
+    since: Time = msgspec.field(name="from")
+    until: Time = msgspec.field(name="to")
+    opening_balance: Money
+    closing_balance: Money
+    total_credits: Money
+    total_debits: Money
+    lines: list[Transaction]
 
 
 class TrialBalanceRow(Shape, frozen=True):
@@ -85,3 +101,92 @@ class Branch(Shape, frozen=True):
     routing_number: str | None
     inserted_at: Time
     updated_at: Time
+
+
+class ChartLine(Shape, frozen=True):
+    """A code of the chart of accounts, and how many accounts count in it."""
+
+    code: str
+    kind: Literal["customers", "clearing", "fees", "fx", "opening"]
+    currency: Currency
+    accounts: int
+    description: str
+
+
+class Moment(Shape, frozen=True):
+    """As of when something is shown: the time that counts, when it was known, and where that is."""
+
+    at: Time | None
+    known_at: Time | None
+    position: int
+
+
+class Quote(Shape, frozen=True):
+    """A rate and two amounts, locked for one transfer of whoever asked."""
+
+    id: Id
+    source_currency: Currency
+    destination_currency: Currency
+    source_amount: Money
+    destination_amount: Money
+    rate: str
+    rate_source: str
+    rate_as_of: Time
+    status: Literal["OPEN", "USED", "EXPIRED"]
+    expires_at: Time
+    inserted_at: Time
+    updated_at: Time
+
+
+class ExchangeRate(Shape, frozen=True):
+    """What one unit of `base` is worth in `quote`."""
+
+    base: Currency
+    quote: Currency
+    rate: str
+    source: str
+    as_of: Time
+
+
+class SealedSum(Shape, frozen=True):
+    """One line of the trial balance that a period was sealed with."""
+
+    code: str
+    currency: Currency
+    debit_total: Money
+    credit_total: Money
+    balance: Money
+
+
+class Period(Shape, frozen=True):
+    """A month of effective times; the sums are those of its newest seal.
+
+    `restatements`: how many postings were booked into it after it was over.
+    """
+
+    period: str
+    status: Literal["OPEN", "CLOSED"]
+    position: int | None
+    digest: str | None
+    sums: list[SealedSum]
+    closed_at: Time | None
+    reopened_at: Time | None
+    reason: str | None
+    restatements: int
+    inserted_at: Time
+    updated_at: Time
+
+
+class Restatement(Shape, frozen=True):
+    """A posting that counts from earlier than it was booked."""
+
+    posting_id: Id
+    kind: MovementType
+    entries: list[Entry]
+    transfer_id: Id | None
+    reverses_posting_id: Id | None
+    reason: str | None
+    period: str
+    effective_at: Time
+    booked_at: Time
+    position: int

@@ -9,6 +9,7 @@ from api.callers import ANONYMOUS, Principal
 from api.correlation import Correlation
 from api.cors import cors_headers
 from api.edge import Edge
+from api.rate_limits import Rated
 from api.security import security_headers
 from ledger.errors import Reason
 
@@ -27,6 +28,7 @@ class Call:
         "deliver",
         "document",
         "edge",
+        "guarded",
         "headers",
         "idempotency_key",
         "ids",
@@ -36,6 +38,7 @@ class Call:
         "preflight",
         "principal",
         "query",
+        "rated",
         "reason",
         "receive",
         "route",
@@ -61,10 +64,12 @@ class Call:
         self.document: dict[str, Any] = {}
         self.idempotency_key: str | None = None
         self.position: int | None = None
+        self.guarded = False
         self.preflight = False
         self.shows_secret = False
         self.status = CLIENT_GONE
         self.reason: Reason | None = None
+        self.rated: Rated | None = None
         self.told_at: str | None = None
 
     def use(self, kind: type[T]) -> T:
@@ -96,7 +101,7 @@ class Call:
         await self.deliver(message)
 
     def dressed(self, own: HeaderList) -> HeaderList:
-        """Return the answer's own headers with those of every answer (http.md §1.7, 1.14, 1.15)."""
+        """Return the answer's own headers with those of every answer (http.md §1.7, 1.13-1.15)."""
         ids, edge = self.ids, self.edge
         https = edge.wire.always_https or edge.proxies.is_https(self.scope, self.headers)
         headers = [
@@ -106,6 +111,8 @@ class Call:
             (b"traceparent", ids.traceparent.encode()),
             *security_headers(self.scope["path"], secret=self.shows_secret, https=https),
         ]
+        if self.rated is not None:
+            headers += self.rated.headers()
         origin = self.headers.get(b"origin")
         if origin is not None:
             headers += cors_headers(origin, edge.origins, preflight=self.preflight)

@@ -7,8 +7,9 @@ from importlib.resources import files
 
 from api.call import Call
 from api.callers import ANYONE
-from api.endpoint import ANY_TYPE, Endpoint, Handler
+from api.endpoint import Endpoint, Handler
 from api.envelope import encoded
+from api.negotiation import ANY_TYPE
 from api.openapi import document
 from api.reply import Bare
 
@@ -23,10 +24,13 @@ ASSETS = (
     ("/api/docs/swagger-ui-bundle.js.LICENSE.txt", "swagger-ui-bundle.js.LICENSE.txt", TEXT),
     ("/api/docs/swagger-ui.css", "swagger-ui.css", STYLE),
     ("/api/docs/swagger-ui-LICENSE.txt", "swagger-ui-LICENSE.txt", TEXT),
+)
+"""What the documentation page loads: path, file in `api/static`, media type."""
+PAGES = (
     ("/favicon.ico", "favicon.svg", "image/svg+xml"),
     ("/robots.txt", "robots.txt", TEXT),
 )
-"""Path, file in `api/static`, media type."""
+"""Small pages outside the interface (http.md §4.22)."""
 
 
 def docs_endpoints(endpoints: Sequence[Endpoint], version: str) -> tuple[Endpoint, ...]:
@@ -42,14 +46,17 @@ def docs_endpoints(endpoints: Sequence[Endpoint], version: str) -> tuple[Endpoin
         produces="text/html",
         accepts=ANY_TYPE,
         limited=False,
+        tagged=True,
     )
-    pages = (page, *(asset(*row) for row in ASSETS), home())
+    shown = tuple(asset(*row, published=True) for row in PAGES)
+    page_endpoints = (page, *shown, home())
+    pages = (*page_endpoints, *(asset(*row) for row in ASSETS))
     paths = ("/api/docs/openapi.json", "/api/swagger.json")
     described: tuple[Endpoint, ...] = ()
 
     @cache
     def body() -> bytes:
-        return encoded(document((*endpoints, page, *described), version))
+        return encoded(document((*endpoints, *page_endpoints, *described), version))
 
     async def show_document(_: Call) -> Bare:
         return Bare(body=body())
@@ -72,7 +79,7 @@ def document_endpoint(path: str, handler: Handler) -> Endpoint:
     )
 
 
-def asset(path: str, name: str, kind: str) -> Endpoint:
+def asset(path: str, name: str, kind: str, *, published: bool = False) -> Endpoint:
     """Return the endpoint of one file."""
     return Endpoint(
         method="GET",
@@ -82,9 +89,11 @@ def asset(path: str, name: str, kind: str) -> Endpoint:
         summary=f"Fetch {name}",
         tag="docs",
         enveloped=False,
+        produces=kind.partition(";")[0],
         accepts=ANY_TYPE,
         limited=False,
-        published=False,
+        tagged=True,
+        published=published,
     )
 
 
@@ -106,7 +115,7 @@ def home() -> Endpoint:
     """Return the endpoint that leads visitors to the documentation."""
 
     async def show_home(_: Call) -> Bare:
-        return Bare(status=303, headers=((b"location", b"/api/docs"),), content_type=b"text/plain")
+        return Bare(status=303, headers=((b"location", b"/api/docs"),), content_type=None)
 
     return Endpoint(
         method="GET",
@@ -115,8 +124,9 @@ def home() -> Endpoint:
         who=ANYONE,
         summary="Go to the documentation",
         tag="docs",
+        status=303,
         enveloped=False,
+        produces="",
         accepts=ANY_TYPE,
         limited=False,
-        published=False,
     )

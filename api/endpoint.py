@@ -11,13 +11,12 @@ from api.callers import Who
 from api.fields import NOTHING, Field, FieldTable
 from api.kinds import uuid
 from api.negotiation import WELCOME
-from api.reply import Bare, Reply
+from api.reply import Bare, Reply, Stream
 from ledger.errors import Reason
 
-Handler: TypeAlias = Callable[[Call], Awaitable[Reply | Bare]]
+Handler: TypeAlias = Callable[[Call], Awaitable[Reply | Bare | Stream]]
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 PLACE = re.compile(r"\{(\w+)\}")
-ANY_TYPE = frozenset({"*"})
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +26,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `query`: the parameters of a query; None when whatever is sent there means nothing.
     `reads`: projections that must be fresh before the handler runs.
     `keyed`: honours `Idempotency-Key`; `conditional`: honours `If-Match`;
-    `waits`: honours `Prefer: wait`.
+    `waits`: honours `Prefer: wait`, and answers 200 with the outcome when it comes in time.
     `data`: the type of `data` in the answer, or of the whole answer when not `enveloped`.
+    `also`: other statuses a success may have, with the same `data`.
+    `unwell`: a status that shows the same `data` in place of a problem, when all is not well.
+    `exports`: media types of its other formats, which are documents of their own.
+    `tagged`: answers with an ETag of its own, whether or not what it shows has a version.
     `limited`: counts against the rate limit; `published`: is in the OpenAPI document.
     `reasons`: why it may refuse, beyond the common sets (http.md §2).
     """
@@ -52,9 +55,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Any = None
     reasons: tuple[Reason, ...] = ()
     enveloped: bool = True
+    also: tuple[int, ...] = ()
+    unwell: int | None = None
     produces: str = "application/json"
+    exports: tuple[str, ...] = ()
     accepts: frozenset[str] = WELCOME
     shows_secret: bool = False
+    tagged: bool = False
     limited: bool = True
     published: bool = True
 

@@ -8,6 +8,7 @@ import msgspec
 from ledger.times import utc_text
 
 ENCODER = msgspec.json.Encoder()
+OPENING = b'{"data":'
 
 
 def now_text() -> str:
@@ -22,8 +23,12 @@ def encoded(value: Any) -> bytes:
 
 def enveloped(data: bytes, metadata: bytes, correlation_id: str, timestamp: str) -> bytes:
     """Wrap JSON `data` the way every success is wrapped (http.md §1.2)."""
-    return b'{"data":%b,"success":true,"timestamp":"%b","correlation_id":"%b","metadata":%b}' % (
-        data,
+    return OPENING + data + closing(metadata, correlation_id, timestamp)
+
+
+def closing(metadata: bytes, correlation_id: str, timestamp: str) -> bytes:
+    """Return what stands in the envelope after the data."""
+    return b',"success":true,"timestamp":"%b","correlation_id":"%b","metadata":%b}' % (
         timestamp.encode(),
         correlation_id.encode(),
         metadata,

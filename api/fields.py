@@ -105,7 +105,8 @@ def read_query(fields: tuple[Field, ...], document: Document, faults: Faults) ->
             shown = name[:NAME_LENGTH_MAX]
             faults.add(shown, Reason.UNKNOWN_PARAMETER, {"parameter": shown, "allowed": allowed})
     for field in fields:
-        if not field.required and document.get(field.name) == "" and not field.kind.forgiving:
+        blank = not document.get(field.name, "given").strip()
+        if blank and not (field.required or field.kind.forgiving):
             faults.add(field.name, Reason.MISSING_FIELDS, {})
             document = {name: value for name, value in document.items() if name != field.name}
     return read_fields(fields, document, faults)

@@ -7,7 +7,9 @@ import structlog
 from api.asgi import App, Receive, Scope, Send, header_bytes
 from api.call import KEY, Call
 from api.edge import Edge
+from api.feed import Feed
 from api.routing import deliver, refusal
+from api.sockets import answer_socket
 from api.wire import Limits
 from ledger.errors import Reason, Refused
 
@@ -23,7 +25,12 @@ class Front:
         self.edge = edge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; anything that is not HTTP is the router's own business."""
+        """Answer one request; what is neither HTTP nor a WebSocket is the router's own business."""
+        if scope["type"] == "websocket":
+            started = perf_counter()
+            call = await answer_socket(scope, receive, send, self.edge)
+            self.note(call, perf_counter() - started)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -38,10 +45,18 @@ class Front:
             await self.app({**scope, "method": "", KEY: call}, receive, call.send)
         self.note(call, perf_counter() - started)
 
+    def leave(self) -> None:
+        """Let what would go on for ever end: the server stops."""
+        feed = self.edge.uses.get(Feed)
+        if feed is not None:
+            feed.close()
+
     def note(self, call: Call, seconds: float) -> None:
         """Count the answer and write its line in the access log: templates, never what was sent."""
         method = call.scope["method"]
         self.edge.meters.count((method, call.route, call.status), seconds)
+        if self.edge.witness is not None:
+            self.edge.witness.answered(call)
         log.info(
             "http.answered",
             method=method,
@@ -68,8 +83,13 @@ def check_request(call: Call, limits: Limits) -> None:
     if size > limits.header_bytes:
         raise Refused(Reason.REQUEST_HEADERS_TOO_LARGE, limit=limits.header_bytes, actual=size)
     check_message(scope["http_version"], call.headers.get(b"host"))
-    if "//" in path or (path.endswith("/") and path != "/") or "\0" in path:
+    if "//" in path or (path.endswith("/") and path != "/") or "\0" in path or hides(scope):
         raise Refused(Reason.RESOURCE_NOT_FOUND, path=path[:PATH_SHOWN_MAX])
+
+
+def hides(scope: Scope) -> bool:
+    """Say whether a slash of the path was sent as %2F, which others do not take for one."""
+    return b"%2f" in scope["raw_path"].lower()
 
 
 def check_message(version: str, host: bytes | None) -> None:

@@ -17,6 +17,10 @@ EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 URL = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+ANY_TEXT, PLAIN_TEXT = (
+    r"^[^\x00]*[^\s\x00][^\x00]*$",
+    r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+)
 EMAIL_LENGTH_MAX, URL_LENGTH_MAX = 255, 2_048
 
 
@@ -35,6 +39,8 @@ def text(
         return trimmed
 
     schema = {"type": "string", "minLength": shortest, "maxLength": longest}
+    if shortest or plain:
+        schema["pattern"] = PLAIN_TEXT if plain else ANY_TEXT
     return Kind(read=read, schema=schema, reasons=(reason,))
 
 
@@ -241,6 +247,8 @@ def table_schema(table: FieldTable) -> dict[str, Any]:
             properties[field.name] = field.kind.schema
     required = [field.name for field in table.fields if field.required]
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if table.any_of:
+        schema["minProperties"] = 1
     return schema | ({"required": required} if required else {})
 
 

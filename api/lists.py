@@ -166,7 +166,7 @@ def refuse_others(call: Call, wanted: Wanted) -> None:
         access.may_read_everything(actor_of(call))
 
 
-def listed(found: Page, **metadata: str) -> Reply:
+def listed(found: Page, **metadata: Any) -> Reply:
     """Return a page as an answer."""
     told = {"pagination": found.pagination, **metadata}
     return Reply(data=found.data, metadata=encoded(told))

@@ -1,6 +1,6 @@
 """Counters of the edge (config.md §5): requests, their duration, refusals by reason."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
 from ledger.errors import Reason
@@ -28,6 +28,12 @@ class Meters:
         self.errors = Counter(
             "ledgerbank_errors", "Refusals by reason", ["category", "reason"], registry=registry
         )
+        self.limited = Counter(
+            "ledgerbank_rate_limited", "Requests over a rate limit", ["policy"], registry=registry
+        )
+        self.open_streams = Gauge(
+            "ledgerbank_open_streams", "Streams that are open", ["kind"], registry=registry
+        )
         self.children: dict[Labels, tuple[Counter, Histogram]] = {}
 
     def count(self, labels: Labels, seconds: float) -> None:
@@ -43,6 +49,10 @@ class Meters:
     def count_refusal(self, reason: Reason) -> None:
         """Count one refusal."""
         self.errors.labels(reason.fact.category, reason).inc()
+
+    def count_limited(self, policy: str) -> None:
+        """Count one request that a rate limit refused."""
+        self.limited.labels(policy).inc()
 
     def register(self, collector: Collector) -> None:
         """Add a collector of somebody else to what is exposed."""

@@ -2,46 +2,57 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from api.described_headers import (
+    ALWAYS,
+    HEADERS_IN,
+    HEADERS_OUT,
+    asked_headers,
+    header_in,
+    header_out,
+    referred,
+    refusal_headers,
+    revalidates,
+    told_headers,
+)
 from api.endpoint import Endpoint
 from api.fields import Field
 from api.kinds import table_schema
-from api.problems import Problem
+from api.problems import TYPES, Problem
 from api.reason_sets import reasons_of
-from ledger.errors import Reason
+from api.samples import FORMATS, sample
+from ledger.errors import CATALOGUE, Fact, Reason
 
 WORD = re.compile(r"[A-Za-z0-9]+")
 SCHEMAS = "#/components/schemas/{name}"
+ENDED_IN_TIME = 200
 Document = dict[str, Any]
-HEADERS_IN: dict[str, tuple[str, Document]] = {
-    "X-Correlation-ID": ("Names the story this request belongs to.", {"type": "string"}),
-    "X-API-Version": ("The interface version.", {"type": "string", "enum": ["1", "v1"]}),
-    "Idempotency-Key": (
-        "Makes a command safe to repeat.",
-        {"type": "string", "minLength": 1, "maxLength": 255},
-    ),
-    "If-Match": ("Versions the command may be applied to.", {"type": "string"}),
-    "If-None-Match": ("Versions the client has already.", {"type": "string"}),
-    "Ledger-Position": ("The answer has to be at least this fresh.", {"type": "integer"}),
-    "Ledger-Consistency": ("`eventual` answers at once.", {"type": "string"}),
-    "Ledger-Epoch": ("The store the position belongs to.", {"type": "string"}),
-    "Prefer": ("`wait=<seconds>` waits for the outcome.", {"type": "string"}),
+JSON_BODIES = ("application/json", "application/vnd.api+json")
+VERSION = {
+    "name": "version",
+    "in": "query",
+    "description": "The interface version, where no header says it.",
+    "schema": {"type": "string", "enum": ["1", "v1"]},
 }
-HEADERS_OUT: dict[str, str] = {
-    "X-Correlation-ID": "Names the story this request belongs to.",
-    "X-API-Version": "The interface version.",
-    "ETag": "The version of the resource.",
-    "Ledger-Position": "Up to where in the log the answer is complete.",
-    "Ledger-Epoch": "The store the position belongs to.",
-    "Idempotent-Replayed": "Set when this answer was first given to an earlier request.",
-    "Location": "Where the new resource lies.",
-    "Retry-After": "Seconds after which trying again can help.",
-    "WWW-Authenticate": "How to sign in.",
+SECURITY = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The access token of a signed-in person.",
+    },
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "lbk_<id>_<secret>",
+        "description": "The API key of a service account.",
+    },
 }
+REFUSED_FROM = 400
 
 
 def document(endpoints: Sequence[Endpoint], version: str) -> Document:
@@ -50,7 +61,9 @@ def document(endpoints: Sequence[Endpoint], version: str) -> Document:
     shapes, components = shapes_of(endpoints)
     paths: dict[str, Document] = defaultdict(dict)
     for endpoint in endpoints:
-        paths[endpoint.path][endpoint.method.lower()] = operation(endpoint, shapes)
+        described = operation(endpoint, shapes, components)
+        paths[endpoint.path][endpoint.method.lower()] = described
+    responses = shared(list(paths.values()))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -63,12 +76,28 @@ def document(endpoints: Sequence[Endpoint], version: str) -> Document:
         "tags": [{"name": tag} for tag in sorted({each.tag for each in endpoints})],
         "paths": dict(paths),
         "components": {
-            "schemas": components,
-            "parameters": {name: header_in(name) for name in HEADERS_IN},
-            "headers": {name: header_out(HEADERS_OUT[name]) for name in HEADERS_OUT},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "schemas": dict(sorted(components.items())),
+            "parameters": {"version": VERSION, **{name: header_in(name) for name in HEADERS_IN}},
+            "headers": {name: header_out(name) for name in HEADERS_OUT},
+            "responses": responses,
+            "examples": {str(reason): problem_example(fact) for reason, fact in CATALOGUE.items()},
+            "securitySchemes": SECURITY,
         },
     }
+
+
+def shared(paths: Sequence[Document]) -> dict[str, Document]:
+    """Move refusals to where all operations refer to them, each said once; return them."""
+    names: dict[bytes, str] = {}
+    found: dict[str, Document] = {}
+    for described in (each for path in paths for each in path.values()):
+        responses = described["responses"]
+        for status in (each for each in responses if int(each) >= REFUSED_FROM):
+            content = msgspec.json.encode(responses[status])
+            name = names.setdefault(content, f"Refused{status}.{len(names) + 1}")
+            found[name] = responses[status]
+            responses[status] = {"$ref": f"#/components/responses/{name}"}
+    return found
 
 
 def shapes_of(endpoints: Sequence[Endpoint]) -> tuple[dict[str, Document], dict[str, Document]]:
@@ -78,26 +107,50 @@ def shapes_of(endpoints: Sequence[Endpoint]) -> tuple[dict[str, Document], dict[
         for each in (endpoint.data, endpoint.metadata):
             types.update({str(each): each} if each is not None else {})
     schemas, components = msgspec.json.schema_components(types.values(), ref_template=SCHEMAS)
-    return dict(zip(types, schemas, strict=True)), dict(sorted(components.items()))
+    components |= {
+        request_name(each): table_schema(each.body)
+        for each in endpoints
+        if each.body is not None and each.body.fields
+    }
+    return dict(zip(types, schemas, strict=True)), components
 
 
-def operation(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
+def operation(
+    endpoint: Endpoint, shapes: Mapping[str, Document], components: Mapping[str, Document]
+) -> Document:
     """Describe one endpoint."""
+    refused = problems(endpoint)
+    if endpoint.unwell is not None:
+        shown = success(endpoint, endpoint.unwell, shapes, components)["content"]
+        refused[str(endpoint.unwell)]["content"] |= shown
     described: Document = {
         "operationId": operation_id(endpoint),
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
         "parameters": parameters(endpoint),
-        "responses": {**success(endpoint, shapes), **problems(reasons_of(endpoint))},
-        "security": [] if endpoint.who.anonymous else [{"bearer": []}],
+        "responses": {**successes(endpoint, shapes, components), **refused},
+        "security": security(endpoint),
     }
     if not endpoint.who.anonymous:
         described["x-open-to"] = endpoint.who.required()
     if endpoint.body is not None and endpoint.body.fields:
-        content = {"schema": table_schema(endpoint.body)}
+        schema = {"$ref": SCHEMAS.format(name=request_name(endpoint))}
+        content = {"schema": schema, "example": sample(schema, components)}
         required = any(field.required for field in endpoint.body.fields) or endpoint.body.any_of
-        described["requestBody"] = {"required": required, "content": {"application/json": content}}
+        described["requestBody"] = {
+            "required": required,
+            "content": dict.fromkeys(JSON_BODIES, content),
+        }
     return described
+
+
+def security(endpoint: Endpoint) -> list[Document]:
+    """Describe how to prove who calls: as a person, or as a service where those are admitted."""
+    who = endpoint.who
+    if who.anonymous:
+        return []
+    services = [{"apiKey": sorted(who.scopes)}] if who.scopes or who.any_service else []
+    return [*([{"bearer": []}] if who.roles else []), *services]
 
 
 def operation_id(endpoint: Endpoint) -> str:
@@ -106,17 +159,17 @@ def operation_id(endpoint: Endpoint) -> str:
     return endpoint.method.lower() + "".join(word.capitalize() for word in words)
 
 
+def request_name(endpoint: Endpoint) -> str:
+    """Name the body of an endpoint."""
+    name = operation_id(endpoint)
+    return f"{name[0].upper()}{name[1:]}Request"
+
+
 def parameters(endpoint: Endpoint) -> list[Document]:
     """Describe what goes into path, query and headers."""
     found = [parameter(field, "path") for field in endpoint.path_fields]
     found += [parameter(field, "query") for field in endpoint.query or ()]
-    names = ["X-Correlation-ID", "X-API-Version"]
-    names += ["Idempotency-Key"] if endpoint.keyed else []
-    names += ["If-Match"] if endpoint.conditional else []
-    if endpoint.reads:
-        names += ["Ledger-Position", "Ledger-Consistency", "Ledger-Epoch"]
-        names += [] if endpoint.listed else ["If-None-Match"]
-    names += ["Prefer"] if endpoint.waits else []
+    names = ["version", *asked_headers(endpoint)]
     return found + [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
@@ -126,20 +179,37 @@ def parameter(field: Field, place: str) -> Document:
     return {"name": field.name, "in": place, "required": required, "schema": field.kind.schema}
 
 
-def success(endpoint: Endpoint, shapes: dict[str, Document]) -> Document:
-    """Describe the answer of a success."""
-    names = ["X-Correlation-ID", "X-API-Version"]
-    names += ["Ledger-Position", "Ledger-Epoch"] if endpoint.reads or endpoint.keyed else []
-    names += ["Idempotent-Replayed"] if endpoint.keyed else []
-    names += ["ETag"] if endpoint.conditional else []
-    names += ["Location"] if endpoint.status in {201, 202, 303} else []
-    described: Document = {"description": endpoint.summary, "headers": headers(names)}
+def successes(
+    endpoint: Endpoint, shapes: Mapping[str, Document], components: Mapping[str, Document]
+) -> Document:
+    """Describe every answer of a success, by status."""
+    statuses = {endpoint.status, *endpoint.also, *((ENDED_IN_TIME,) if endpoint.waits else ())}
+    found = {str(each): success(endpoint, each, shapes, components) for each in sorted(statuses)}
+    if revalidates(endpoint):
+        described = "The client has this version already"
+        found["304"] = {"description": described, "headers": referred([*ALWAYS, "ETag"])}
+    return found
+
+
+def success(
+    endpoint: Endpoint,
+    status: int,
+    shapes: Mapping[str, Document],
+    components: Mapping[str, Document],
+) -> Document:
+    """Describe the answer of one success."""
+    headers = told_headers(endpoint, status)
+    described: Document = {"description": endpoint.summary, "headers": headers}
     schema = shapes.get(str(endpoint.data), {})
     if endpoint.enveloped:
         schema = envelope_schema(schema, shapes.get(str(endpoint.metadata), {"type": "object"}))
     if endpoint.produces:
-        described["content"] = {endpoint.produces: {"schema": schema}}
-    return {str(endpoint.status): described}
+        content: Document = {"schema": schema}
+        if schema:
+            content["example"] = sample(schema, components)
+        described["content"] = {endpoint.produces: content}
+        described["content"] |= {each: {"schema": {"type": "string"}} for each in endpoint.exports}
+    return described
 
 
 def envelope_schema(data: Document, metadata: Document) -> Document:
@@ -148,45 +218,49 @@ def envelope_schema(data: Document, metadata: Document) -> Document:
         "data": data,
         "success": {"const": True},
         "timestamp": {"type": "string", "format": "date-time"},
-        "correlation_id": {"type": "string"},
+        "correlation_id": {"type": "string", "examples": ["req_5f0c4f6d0f3e4b6f9d6d0d7c8a1b2c3d"]},
         "metadata": metadata,
     }
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def problems(reasons: Sequence[Reason]) -> Document:
+def problems(endpoint: Endpoint) -> Document:
     """Describe every refusal, by status, with the reasons it may have."""
     by_status: dict[int, list[Reason]] = defaultdict(list)
-    for reason in reasons:
+    for reason in reasons_of(endpoint):
         by_status[reason.fact.status].append(reason)
-    return {str(status): refusal(status, by_status[status]) for status in sorted(by_status)}
-
-
-def refusal(status: int, reasons: list[Reason]) -> Document:
-    """Describe the refusals of one status."""
-    names = ["X-Correlation-ID", "X-API-Version"]
-    names += ["Retry-After"] if any(reason.fact.retryable for reason in reasons) else []
-    names += ["WWW-Authenticate"] if str(status) == "401" else []
-    narrowed = {"properties": {"reason": {"enum": [str(reason) for reason in reasons]}}}
-    schema = {"allOf": [{"$ref": SCHEMAS.format(name="Problem")}, narrowed]}
     return {
-        "description": "; ".join(reason.fact.title for reason in reasons),
-        "headers": headers(names),
-        "content": {"application/problem+json": {"schema": schema}},
+        str(status): refusal(endpoint, status, by_status[status]) for status in sorted(by_status)
     }
 
 
-def headers(names: list[str]) -> Document:
-    """Refer to the headers of an answer."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+def refusal(endpoint: Endpoint, status: int, reasons: list[Reason]) -> Document:
+    """Describe the refusals of one status."""
+    narrowed = {"properties": {"reason": {"enum": [str(reason) for reason in reasons]}}}
+    schema = {"allOf": [{"$ref": SCHEMAS.format(name="Problem")}, narrowed]}
+    examples = {str(each): {"$ref": f"#/components/examples/{each}"} for each in reasons}
+    return {
+        "description": "; ".join(reason.fact.title for reason in reasons),
+        "headers": refusal_headers(endpoint, status, reasons),
+        "content": {"application/problem+json": {"schema": schema, "examples": examples}},
+    }
 
 
-def header_in(name: str) -> Document:
-    """Describe a request header."""
-    description, schema = HEADERS_IN[name]
-    return {"name": name, "in": "header", "description": description, "schema": schema}
-
-
-def header_out(description: str) -> Document:
-    """Describe an answer header."""
-    return {"description": description, "schema": {"type": "string"}}
+def problem_example(fact: Fact) -> Document:
+    """Return the problem document of a reason as somebody may see it."""
+    told: Document = {
+        "type": TYPES + fact.reason,
+        "title": fact.title,
+        "status": fact.status,
+        "detail": fact.description,
+        "instance": "req_5f0c4f6d0f3e4b6f9d6d0d7c8a1b2c3d",
+        "code": fact.reason,
+        "reason": fact.reason,
+        "category": fact.category,
+        "retryable": fact.retryable,
+        "timestamp": FORMATS["date-time"],
+        "details": fact.example,
+    }
+    if fact.retryable:
+        told |= {"retry_after_ms": fact.delay_ms, "max_retry_attempts": fact.max_retries}
+    return {"summary": fact.title, "value": told}

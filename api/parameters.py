@@ -5,9 +5,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from api.fields import Document, Kind
+from api.kinds import timestamp
 from ledger.errors import Reason, Refused
 
 WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+FIRST_MOMENT, LAST_MOMENT = "T00:00:00.000000Z", "T23:59:59.999999Z"
 
 
 def parse_query(query: bytes) -> dict[str, str]:
@@ -62,13 +65,31 @@ def position() -> Kind:
     return Kind(read=read, schema=schema, reasons=(Reason.INVALID_POSITION,))
 
 
+def day_or_timestamp(moment: str) -> Kind:
+    """Accept an RFC 3339 time with offset, or a UTC day, which is read as that `moment` of it."""
+    precise = timestamp()
+
+    def read(value: Any, document: Document) -> str:
+        trimmed = str(value).strip()
+        told: str = precise.read(trimmed + moment * is_day(trimmed), document)
+        return told
+
+    schema = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
+    return Kind(read=read, schema=schema, reasons=precise.reasons)
+
+
+def is_day(text: str) -> bool:
+    """Say whether a text has the form of a day."""
+    return DAY.fullmatch(text) is not None
+
+
 def page() -> Kind:
     """Accept a page number; anything that is none counts as the first page."""
 
     def read(value: Any, _: Document) -> int:
         return max(1, int(value)) if WHOLE.fullmatch(value) else 1
 
-    return Kind(read=read, schema={"type": "integer", "minimum": 1, "default": 1}, forgiving=True)
+    return Kind(read=read, schema=forgiving("From 1 on; anything else is 1.", 1), forgiving=True)
 
 
 def page_size(usual: int = 20, highest: int = 100) -> Kind:
@@ -78,5 +99,10 @@ def page_size(usual: int = 20, highest: int = 100) -> Kind:
         rows = int(value) if WHOLE.fullmatch(value) else 0
         return min(rows, highest) if rows else usual
 
-    schema = {"type": "integer", "minimum": 1, "maximum": highest, "default": usual}
-    return Kind(read=read, schema=schema, forgiving=True)
+    described = f"1 to {highest}; more is {highest}, anything else {usual}."
+    return Kind(read=read, schema=forgiving(described, usual), forgiving=True)
+
+
+def forgiving(description: str, usual: int) -> dict[str, Any]:
+    """Describe a number in whose place anything is accepted."""
+    return {"type": ["integer", "string"], "description": description, "default": usual}

@@ -6,8 +6,9 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from api.asgi import Headers
-from api.callers import Principal, bearer_token
+from api.callers import API_KEY, Principal, bearer_token
 from api.claims import Claims
+from api.service_keys import ServiceKeys
 from api.tokens import TokenKeys
 from ledger.errors import Reason, Refused
 from schema.postgres import Pool
@@ -39,12 +40,13 @@ def nothing_remembered(_user_id: str, _session_id: str) -> None:
 
 
 class Authenticator(msgspec.Struct, frozen=True, kw_only=True):
-    """Proves who calls. `clock` tells Unix seconds."""
+    """Proves who calls. `clock` tells Unix seconds; without `services` no API key is known."""
 
     tokens: TokenKeys
     pool: Pool
     clock: Callable[[], int]
     remembered: Remembered = nothing_remembered
+    services: ServiceKeys | None = None
 
     async def authenticate(self, headers: Headers, *, fresh: bool = True) -> Principal:
         """Return who calls, or refuse with a reason of set T (http.md §2).
@@ -52,7 +54,10 @@ class Authenticator(msgspec.Struct, frozen=True, kw_only=True):
         A command need not be `fresh`: its append judges the session again. What is remembered may
         only admit; before anybody is turned away the database is asked.
         """
-        claims = self.tokens.verify(bearer_token(headers), "access", self.clock())
+        token = bearer_token(headers)
+        if self.services is not None and token.startswith(API_KEY):
+            return await self.services.principal(token, fresh=fresh)
+        claims = self.tokens.verify(token, "access", self.clock())
         if not fresh:
             standing = self.remembered(claims.sub, claims.sid)
             if standing is not None and honours(standing, claims):

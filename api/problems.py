@@ -9,7 +9,7 @@ from litestar.exceptions import ClientException, NotFoundException
 
 from api.envelope import now_text
 from api.reply import Bare
-from ledger.errors import Category, Reason, Refused
+from ledger.errors import Category, ManyRefused, Reason, Refused
 
 PROBLEM_JSON = b"application/problem+json"
 TYPES = "https://api.ledgerbank.com/problems/"
@@ -74,7 +74,7 @@ def problem(
         type=TYPES + fact.reason,
         title=fact.title,
         status=fact.status,
-        detail=errors[0].detail if errors else sentence("", refused.reason, details),
+        detail=detail_of(refused, errors),
         instance=correlation_id,
         code=fact.reason,
         reason=fact.reason,
@@ -112,10 +112,22 @@ def field_errors(refused: Refused) -> tuple[FieldError, ...]:
     """Return the bad fields of a refusal; a rule that names one field counts as one."""
     if isinstance(refused, Malformed):
         return refused.errors
+    if isinstance(refused, ManyRefused):
+        return tuple(
+            FieldError(field, each.reason, sentence(field, each.reason, each.details))
+            for field, each in refused.refused[:ERRORS_MAX]
+        )
     field, reason = refused.details.get("field"), refused.reason
     if not isinstance(field, str) or reason.fact.category not in FIELD_CATEGORIES:
         return ()
     return (FieldError(field, reason, sentence(field, reason, refused.details)),)
+
+
+def detail_of(refused: Refused, errors: tuple[FieldError, ...]) -> str:
+    """Say what is wrong: with the first bad field, or with the whole of many parts."""
+    if errors and not isinstance(refused, ManyRefused):
+        return errors[0].detail
+    return sentence("", refused.reason, refused.details)
 
 
 def sentence(field: str, reason: Reason, facts: Mapping[str, Any]) -> str:

@@ -11,10 +11,13 @@ import httptools
 import structlog
 from typing_extensions import override
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from api.correlation import Correlation
+from api.handshake import PATH as SOCKET_PATH
+from api.handshake import is_handshake
+from api.patience import PatientProtocol
 from api.problems import problem
 from api.reply import Bare
 from api.security import security_headers
@@ -23,10 +26,18 @@ from ledger.errors import Reason, Refused
 
 SLACK_BYTES = 8_192
 """Room for what the size rules do not count: white space, line ends, the request line."""
+PIPELINED_MAX = 32
+"""How many requests of one connection may wait for the one that is being answered."""
+CODING = b"transfer-encoding"
+CODING_LENGTH = len(CODING)
 log = structlog.get_logger()
 
 
-class Protocol(HttpToolsProtocol):
+class Unacceptable(Exception):
+    """A request that the parser takes and we do not; seen by the parser only."""
+
+
+class Protocol(PatientProtocol):
     """One connection. Sizes are judged exactly at the front; here only what must not pile up."""
 
     wire: ClassVar[Wire] = Wire()
@@ -39,10 +50,12 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.deadlines = self.wire.deadlines
+        self.connections_max = self.wire.connections_max
         limits = self.wire.limits
         self.head_bytes_max = limits.url_bytes + limits.header_bytes + SLACK_BYTES
-        self.head_bytes = 0
-        self.in_body = self.headed = self.closing = False
+        self.head_bytes = self.unread_bytes = 0
+        self.headed = self.chunked = False
         self.url = b""
 
     @override
@@ -55,6 +68,10 @@ class Protocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.arrived()
+                self.handle_websocket_upgrade()
+                return
             log.debug("http.upgrade_ignored")
         except httptools.HttpParserError:
             self.refuse(Refused(Reason.INVALID_REQUEST))
@@ -63,29 +80,74 @@ class Protocol(HttpToolsProtocol):
         self.head_bytes = 0 if passed else self.head_bytes + len(data)
         if self.head_bytes > self.head_bytes_max:
             self.refuse(self.oversized())
+        self.watch()
 
     @override
     def on_message_begin(self) -> None:
         """Begin to count a new head."""
         super().on_message_begin()
-        self.in_body = False
+        self.in_body, self.in_head, self.chunked = False, True, False
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header without the blanks around it; trailers are none (RFC 9110 §5.5, §6.5.1)."""
-        if not self.in_body:
-            super().on_header(name, value.strip(b" \t"))
+        """Keep a header without the blanks around it; trailers are none (RFC 9110 §5.5, §6.5.1).
+
+        Chunks are the one transfer coding there is, once (RFC 9112 §6.1).
+        """
+        if self.in_body:
+            return
+        if len(name) == CODING_LENGTH and name.lower() == CODING:
+            if self.chunked or value.strip(b" \t").lower() != b"chunked":
+                raise Unacceptable("another transfer coding than chunks")
+            self.chunked = True
+        super().on_header(name, value.strip(b" \t"))
 
     @override
     def on_headers_complete(self) -> None:
         """Hand the request to the application; what follows is its body."""
+        if len(self.pipeline) >= PIPELINED_MAX:
+            raise Unacceptable("too many requests ahead of their answers")
+        if b"#" in self.url or (self.chunked and self.parser.get_http_version() != "1.1"):
+            raise Unacceptable("a target with a fragment, or chunks in HTTP/1.0")
         super().on_headers_complete()
+        if self.becomes_socket():
+            return
+        if self.expect_100_continue:
+            # Whether a body follows is the client's choice, once it has been refused.
+            self.cycle.keep_alive = False
+        self.arrived()
         self.in_body = self.headed = True
+        self.in_head, self.unread_bytes = False, 0
+
+    @override
+    def _should_upgrade(self) -> bool:
+        """Say whether this is the handshake of a WebSocket: at one path, and well-formed."""
+        return (
+            super()._should_upgrade()
+            and self.url.partition(b"?")[0] == SOCKET_PATH
+            and self.parser.get_method() == b"GET"
+            and is_handshake(self.headers)
+        )
+
+    def becomes_socket(self) -> bool:
+        """Say whether nothing of HTTP follows on this connection."""
+        return bool(self.parser.should_upgrade()) and self._should_upgrade()
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        """Collect the body; of one that nobody reads any more only so much is let in."""
+        if self.cycle.response_complete:
+            self.unread_bytes += len(body)
+            if self.unread_bytes > self.wire.limits.body_bytes:
+                self.hang_up()
+            return
+        super().on_body(body)
 
     @override
     def on_message_complete(self) -> None:
         """Expect the next head."""
         super().on_message_complete()
+        self.arrived()
         self.in_body = False
 
     def oversized(self) -> Refused:
@@ -95,6 +157,7 @@ class Protocol(HttpToolsProtocol):
             return Refused(Reason.REQUEST_URI_TOO_LONG, limit=limits.url_bytes, actual=None)
         return Refused(Reason.REQUEST_HEADERS_TOO_LARGE, limit=limits.header_bytes, actual=None)
 
+    @override
     def refuse(self, refused: Refused) -> None:
         """Answer what no application will see, and close.
 
@@ -102,18 +165,32 @@ class Protocol(HttpToolsProtocol):
         then nothing is said and the connection ends with that answer.
         """
         self.closing = True
+        if self.in_body and self.pipeline:
+            self.pipeline.popleft()
+        elif self.in_body:
+            self.interrupt(refused)
+            return
+        last = self.pipeline[0][0] if self.pipeline else self.answering
+        if last is None or last.response_complete:
+            self.say_and_close(refused)
+        else:
+            last.keep_alive = False
+
+    def interrupt(self, refused: Refused) -> None:
+        """Tell the application that the body it waits for never comes; answer in its place."""
         cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            if not cycle.more_body:
-                cycle.keep_alive = False
-                return
-            cycle.disconnected = True
-            cycle.message_event.set()
-            if cycle.response_started:
-                self.transport.close()
-                return
+        if cycle.response_complete or cycle.response_started:
+            self.hang_up()
+            return
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self.say_and_close(refused)
+
+    @override
+    def say_and_close(self, refused: Refused) -> None:
+        """Send a refusal as the last thing on this connection."""
         self.transport.write(self.rendered(refused))
-        self.transport.close()
+        self.hang_up()
 
     def rendered(self, refused: Refused) -> bytes:
         """Return a refusal as a whole HTTP/1.1 answer."""

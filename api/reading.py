@@ -14,22 +14,32 @@ from ledger.policies.limits import Rules
 from projections import accounts
 from projections.cursors import Cursors
 from projections.items import Item
+from projections.looking_back import Past
 from schema.postgres import Pool
+from schema.seals import KeyEncryptionKeys
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """Made once per application. `digest` makes the keyed hashes that claims are found by."""
+    """Made once per application. `digest` makes the keyed hashes that claims are found by.
+
+    `keks` open the personal text of the past, as far as its keys still exist.
+    """
 
     pool: Pool
     rules: Rules
     cursors: Cursors
     digest: Callable[..., str]
+    keks: KeyEncryptionKeys
+
+    @property
+    def past(self) -> Past:
+        """Return where the past is read."""
+        return Past(self.pool, self.keks)
 
 
 def actor_of(call: Call) -> Actor:
     """Return the caller as policies know them."""
-    principal = call.principal
-    return Actor(type=principal.kind, id=principal.id, role=principal.role)
+    return call.principal.actor
 
 
 def is_service(call: Call) -> bool:
@@ -49,8 +59,7 @@ def viewer_of(call: Call) -> str | None:
 
 def permit(call: Call, policy: Policy, owners: Iterable[str]) -> None:
     """Refuse to show a record of `owners` to a caller whom `policy` keeps from it."""
-    if not is_service(call):
-        policy(actor_of(call), *owners)
+    policy(actor_of(call), *owners)
 
 
 def visible(call: Call, item: Item | None, policy: Policy, otherwise: Reason) -> Item:

@@ -1,4 +1,6 @@
-"""What a route hands back: data to be enveloped, or a body that stands as it is."""
+"""What a route hands back: data to be enveloped, a body that stands as it is, or a stream."""
+
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -19,6 +21,14 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     version: int | None = None
     lasting: bool = True
     location: str | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer of any length, made while it is sent. JSON is `data`: the envelope goes around."""
+
+    pieces: AsyncGenerator[bytes, None]
+    content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 

@@ -9,17 +9,21 @@ from litestar.handlers.asgi_handlers import ASGIRouteHandler
 from api.asgi import Receive, Scope, Send
 from api.body import Gone, take_document
 from api.call import KEY, Call
-from api.callers import ANONYMOUS
+from api.callers import ANONYMOUS, refuse_machine
 from api.consistency import Freshness
-from api.endpoint import ANY_TYPE, Endpoint
+from api.endpoint import Endpoint
 from api.envelope import enveloped, now_text
 from api.fields import Faults, Field, read_body, read_fields, read_query
 from api.idempotency import idempotency_key
+from api.limiting import charge, look
 from api.negotiation import check_accept, check_version
+from api.outages import note_refusal
 from api.parameters import parse_query
 from api.preconditions import etag, is_known
 from api.problems import problem
-from api.reply import Bare, Reply
+from api.reason_sets import TOKEN
+from api.reply import Bare, Reply, Stream
+from api.streaming import begun, flow
 from ledger.errors import Reason, Refused
 
 READS = ("GET", "HEAD")
@@ -34,6 +38,7 @@ class Route:
         if "GET" in self.by_method:
             self.by_method["HEAD"] = self.by_method["GET"]
         self.path_fields = {name: each.path_fields for name, each in self.by_method.items()}
+        self.limited = any(each.limited for each in self.by_method.values())
         self.allow = ", ".join(sorted({*self.by_method, "OPTIONS"})).encode()
 
     async def answer(self, scope: Scope, _: Receive, send: Send) -> None:
@@ -43,13 +48,27 @@ class Route:
         call.places = scope["path_params"]
         try:
             reply = await self.perform(call)
-        except Refused as refused:
-            reply = refusal(call, await confirmed(call, refused))
         except Gone:
             return
-        await deliver(reply, send)
+        except Refused as refused:
+            note_refusal(refused, self.path)
+            await self.tell_rate(call)
+            reply = refusal(call, await confirmed(call, refused))
+        except Exception:
+            await self.tell_rate(call)
+            raise
+        if isinstance(reply, Stream):
+            await flow(call, reply)
+        else:
+            await deliver(reply, send)
 
-    async def perform(self, call: Call) -> Bare:
+    async def tell_rate(self, call: Call) -> None:
+        """Have the answer tell the rate, where one is kept (http.md §1.1)."""
+        endpoint = self.by_method.get(call.scope["method"])
+        if self.limited if endpoint is None else endpoint.limited:
+            await look(call)
+
+    async def perform(self, call: Call) -> Bare | Stream:
         """Walk the stages in order; the first failure is the answer."""
         method = call.scope["method"]
         endpoint = self.by_method.get(method)
@@ -57,10 +76,8 @@ class Route:
             return self.without_endpoint(call, method)
         call.shows_secret = endpoint.shows_secret
         check_version(call.headers, call.scope["query_string"])
-        if endpoint.accepts is not ANY_TYPE:
-            check_accept(call.headers, endpoint.accepts)
-        if not endpoint.who.anonymous:
-            await admit(call, endpoint)
+        check_accept(call.headers, endpoint.accepts)
+        await (welcome if endpoint.who.anonymous else admit)(call, endpoint)
         if endpoint.body is not None and method not in READS:
             bytes_max = call.edge.wire.limits.body_bytes
             call.document = await take_document(call.receive, call.headers, bytes_max)
@@ -69,6 +86,8 @@ class Route:
             freshness = call.use(Freshness)
             call.position = await freshness.settle(call.headers, endpoint.reads)
         reply = await endpoint.handler(call)
+        if isinstance(reply, Stream):
+            return await begun(call, reply, dated(call))
         return reply if isinstance(reply, Bare) else finished(call, reply, endpoint.status)
 
     def without_endpoint(self, call: Call, method: str) -> Bare:
@@ -80,10 +99,26 @@ class Route:
         return Bare(status=204, content_type=None, headers=headers)
 
 
+async def welcome(call: Call, endpoint: Endpoint) -> None:
+    """Count a call that anybody may make, unless it is a machine's on a route for people."""
+    await charge(call, endpoint)
+    if endpoint.who.people_only:
+        refuse_machine(call.headers)
+
+
 async def admit(call: Call, endpoint: Endpoint) -> None:
-    """Prove who calls, then whether the route is open to them."""
-    who, fresh = endpoint.who, endpoint.method == "GET"
-    call.principal = principal = await call.edge.authenticate(call.headers, fresh=fresh)
+    """Prove who calls, count the call, then judge whether the route is open to them.
+
+    Whoever cannot prove it is counted by address, and told so once that is full.
+    """
+    who, fresh, call.guarded = endpoint.who, endpoint.method == "GET", True
+    try:
+        call.principal = principal = await call.edge.authenticate(call.headers, fresh=fresh)
+    except Refused as unproven:
+        if unproven.reason in TOKEN:
+            await charge(call, endpoint)
+        raise
+    await charge(call, endpoint)
     if not who.admits(principal):
         raise Refused(
             Reason.INSUFFICIENT_PERMISSIONS,
@@ -95,9 +130,12 @@ async def admit(call: Call, endpoint: Endpoint) -> None:
 async def confirmed(call: Call, refused: Refused) -> Refused:
     """Return why a command fails: first of all because its caller's token is dead by now.
 
-    Memory admitted the caller; whoever fails before the append has not been judged again.
+    Memory admitted the caller; whoever fails before the append has not been judged again. A
+    refusal by rate stays cheap.
     """
     if call.principal is ANONYMOUS or call.scope["method"] in READS:
+        return refused
+    if refused.reason is Reason.RATE_LIMIT_EXCEEDED:
         return refused
     try:
         await call.edge.authenticate(call.headers)
@@ -129,6 +167,8 @@ def refusal(call: Call, refused: Refused) -> Bare:
     """Render a refusal of this call, and count it."""
     call.reason = refused.reason
     call.edge.meters.count_refusal(refused.reason)
+    if call.edge.witness is not None:
+        call.edge.witness.refused(call, refused)
     sent = b"authorization" in call.headers
     return problem(refused, call.ids.id, token_sent=sent, timestamp=call.told_at)
 
@@ -142,9 +182,7 @@ async def deliver(bare: Bare, send: Send) -> None:
 
 def finished(call: Call, reply: Reply, usual_status: int) -> Bare:
     """Turn a success into what goes over the wire: envelope, tags, place in the log."""
-    headers = list(reply.headers)
-    if call.position is not None:
-        headers += position_headers(call.position, call.use(Freshness).epoch)
+    headers = [*reply.headers, *dated(call)]
     if reply.location is not None:
         headers.append((b"location", reply.location.encode()))
     if reply.version is not None:
@@ -154,6 +192,13 @@ def finished(call: Call, reply: Reply, usual_status: int) -> Bare:
             return Bare(status=304, content_type=None, headers=tuple(headers))
     body = enveloped(reply.data, reply.metadata, call.ids.id, now_text())
     return Bare(status=reply.status or usual_status, body=body, headers=tuple(headers))
+
+
+def dated(call: Call) -> list[tuple[bytes, bytes]]:
+    """Return where in the log the read models behind this answer are, if there are any."""
+    if call.position is None:
+        return []
+    return position_headers(call.position, call.use(Freshness).epoch)
 
 
 def position_headers(position: int, epoch: str) -> list[tuple[bytes, bytes]]:

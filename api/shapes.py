@@ -146,7 +146,7 @@ class AccountHealth(Shape, frozen=True):
     daily_limit: Money
     daily_spent: Money
     daily_remaining: Money
-    daily_utilization_percent: str
+    daily_utilization_percent: float
     single_limit: Money
     is_healthy: bool
     can_make_payments: bool

@@ -23,10 +23,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int = 1_048_576
 
 
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds a client may take: for a head, for a body, between requests, to read its answer."""
+
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    idle_seconds: int = 30
+    reading_seconds: float = 30.0
+
+
 class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a deployment may set about the edge."""
 
     limits: Limits = Limits()
+    deadlines: Deadlines = Deadlines()
+    connections_max: int = 1_000
     origins: frozenset[str] = ORIGINS
     trusted_proxies: tuple[str, ...] = ()
     always_https: bool = False

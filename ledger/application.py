@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from eventsourcing.application import Application
 
+from ledger.aggregates.service_account import Active
 from ledger.aggregates.session import Alive
 from ledger.aggregates.user import Registered
 from ledger.append.appender import Appender
@@ -16,9 +17,12 @@ from ledger.append.attempt import Submission
 from ledger.append.memory import Memory
 from ledger.append.ports import Head, Store, Unavailable, Vault
 from ledger.append.snapshotting import Snapshotting
-from ledger.commands.asked import Asked, Loaded, Outcome, Reveal
+from ledger.commands.asked import UUID_CHARACTERS, Asked, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
-from ledger.commands.user import RegisterUser
+from ledger.commands.connection import TakeBankPage
+from ledger.commands.service_account import CreateServiceAccount
+from ledger.commands.transfer import MakeTransfers
+from ledger.commands.user import PersonCommand, RegisterUser
 from ledger.decisions.view import PrivateRow
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private, Sealed
@@ -55,6 +59,13 @@ class Standing(msgspec.Struct, frozen=True):
     role: str
     alive: bool
     session_version: int
+
+
+class MachineStanding(msgspec.Struct, frozen=True):
+    """What memory knows of an active service account: the generation of its key, its scopes."""
+
+    generation: int
+    scopes: frozenset[str]
 
 
 class Ledger(Application[str]):
@@ -108,9 +119,9 @@ class Ledger(Application[str]):
         submission = await self.prepared(command, context, asked)
         return await self.appender.queue.submit(submission)
 
-    def handle_blocking(self, command: Command, context: Context) -> Outcome:
+    def handle_blocking(self, command: Command, context: Context, asked: Asked = PLAIN) -> Outcome:
         """Do what `handle` does, from a thread that has no event loop."""
-        return self.on_loop(self.handle(command, context))
+        return self.on_loop(self.handle(command, context, asked))
 
     def current_blocking(self, stream_id: str) -> Loaded:
         """Do what `current` does, from a thread that has no event loop."""
@@ -140,13 +151,22 @@ class Ledger(Application[str]):
         alive = isinstance(family, Alive) and family.user_id == user_id and state.active
         return Standing(state.role, alive, state.session_version)
 
+    def machine(self, service_id: str) -> MachineStanding | None:
+        """Return what memory knows of a service account's right to act; None when nothing."""
+        account = self.memory.entries.get(f"service-{service_id}")
+        if account is None or not isinstance(account.state, Active):
+            return None
+        return MachineStanding(account.state.generation, frozenset(account.state.scopes))
+
     async def prepared(self, command: Command, context: Context, asked: Asked) -> Submission:
         """Seal what is personal; from here on nobody sees it in clear."""
         born: PrivateRow | None = None
-        subject = context.actor.id if context.actor.type == "user" else None
+        subject = context.actor.id if context.actor.type in {"user", "service"} else None
         if isinstance(command, RegisterUser):
             born = self.vault.create(command.user_id, command.data_key_id)
             subject = subject or command.user_id
+        elif isinstance(command, CreateServiceAccount):
+            born = self.vault.create(command.service_id, command.data_key_id)
         sealed_command = await self.sealed(command, context.actor)
         return Submission(
             command=sealed_command,
@@ -155,10 +175,17 @@ class Ledger(Application[str]):
             command_id=new_id(),
             born=born,
             answer_subject=subject,
+            shown_subject=shown_subject(command),
         )
 
     async def sealed(self, command: Command, actor: Actor) -> Command:
         """Return `command` with its personal texts sealed under their owners' keys."""
+        if isinstance(command, MakeTransfers):
+            sealed_ones = [await self.sealed(each, actor) for each in command.transfers]
+            return msgspec.structs.replace(command, transfers=tuple(sealed_ones))
+        if isinstance(command, TakeBankPage):
+            sealed_lines = [await self.sealed(each, actor) for each in command.lines]
+            return msgspec.structs.replace(command, lines=tuple(sealed_lines))
         private = {
             name: value
             for name in command.__struct_fields__
@@ -166,6 +193,9 @@ class Ledger(Application[str]):
         }
         if not private:
             return command
+        of_people = {name for name, text in private.items() if is_person(text.owner)}
+        for name, text in private.items():
+            private[name] = Private(text.text, await self.person(text.owner, actor))
         missing = {text.owner for text in private.values() if self.vault.of(text.owner) is None}
         if missing:
             await self.fetch_keys(missing)
@@ -173,9 +203,26 @@ class Ledger(Application[str]):
         for name, text in private.items():
             key = self.vault.of(text.owner)
             if key is None:
-                raise Refused(Reason.USER_NOT_FOUND, actor=actor.type)
+                gone = Reason.USER_NOT_FOUND if name in of_people else Reason.ACCOUNT_SUSPENDED
+                raise Refused(gone, actor=actor.type)
             sealed[name] = key.seal(text.text)
         return msgspec.structs.replace(command, **sealed)
+
+    async def person(self, owner: str, actor: Actor) -> str:
+        """Return the user behind the owner of a text; of what there is not, it is who asks.
+
+        Raises `Refused` for somebody without a key of their own.
+        """
+        if is_person(owner):
+            return owner
+        known = self.memory.entries.get(owner) or await self.current(owner)
+        terms = getattr(known.state, "terms", known.state)
+        user_id: str | None = getattr(terms, "user_id", None)
+        if user_id is not None:
+            return user_id
+        if actor.type != "user" or actor.id is None:
+            raise Refused(Reason.ACCOUNT_NOT_FOUND)
+        return actor.id
 
     async def reading(self, loaded: Loaded) -> Reveal:
         """Return what reads the personal texts of a state, their keys being at hand."""
@@ -191,6 +238,16 @@ class Ledger(Application[str]):
             await self.vault.fetch(subjects=subjects)
         except Unavailable as failure:
             raise Refused(Reason.SERVICE_UNAVAILABLE) from failure
+
+
+def is_person(owner: str) -> bool:
+    """Say whether the owner of a text is named, not the record whose owner it is."""
+    return len(owner) == UUID_CHARACTERS
+
+
+def shown_subject(command: Command) -> str | None:
+    """Return whom the answer to a command shows, if it shows a person."""
+    return command.user_id if isinstance(command, RegisterUser | PersonCommand) else None
 
 
 def sealed_kids(state: Any) -> set[str]:

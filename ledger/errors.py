@@ -4,6 +4,7 @@
 """
 
 import csv
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib.resources import files
 from typing import Any
@@ -209,6 +210,16 @@ class Refused(Exception):
     @override
     def __str__(self) -> str:
         return f"{self.reason}: {self.reason.fact.title}"
+
+
+class ManyRefused(Refused):
+    """Several parts of one wish were refused; each is addressed as the asker wrote it."""
+
+    def __init__(
+        self, reason: Reason, refused: Sequence[tuple[str, Refused]], **details: Any
+    ) -> None:
+        super().__init__(reason, **details)
+        self.refused = tuple(refused)
 
 
 def read_catalogue() -> dict[str, Fact]:

@@ -16,3 +16,8 @@ def utc_day(text: str) -> str:
 def later(text: str, by: timedelta) -> str:
     """Return the time that lies `by` after `text`."""
     return utc_text(datetime.fromisoformat(text) + by)
+
+
+def later_by(text: str, seconds: int) -> str:
+    """Return the time that lies `seconds` after `text`."""
+    return later(text, timedelta(seconds=seconds))

@@ -2,23 +2,16 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.events.event import Sealed
 from ops.settings import SettingsRefused
-from schema.seals import (
-    SELECT_BY_KID,
-    DataKey,
-    KeyEncryptionKeys,
-    WrappedKey,
-    reveal,
-    unwrap_all,
-)
+from projections.events import Found, LoggedEvent, kids_of, shown
+from schema.seals import SELECT_BY_KID, DataKey, KeyEncryptionKeys, WrappedKey, unwrap_all
 
 PAGE_ROWS = 500
 POLL_SECONDS = 0.1
@@ -27,29 +20,32 @@ DataKeys: TypeAlias = Mapping[str, DataKey]
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: of one stream, of one type, from and to a position."""
+    """Which events: each field that is given narrows them; positions and times are inclusive.
+
+    `text` is anywhere in what is stored; `fields` are top fields of `data`, as JSON text.
+    """
 
     stream: str | None = None
     type: str | None = None
     first: int = 1
     last: int | None = None
+    actor: str | None = None
+    correlation: str | None = None
+    since: str | None = None
+    until: str | None = None
+    text: str | None = None
+    fields: dict[str, str] = {}
 
-
-class LoggedEvent(msgspec.Struct, frozen=True):
-    """One event as shown (http.md §3): `data` opened, or as stored."""
-
-    position: int
-    id: str
-    stream_id: str
-    stream_version: int
-    type: str
-    schema_version: int
-    data: dict[str, Any]
-    actor: dict[str, Any]
-    correlation_id: str
-    causation_id: str | None
-    recorded_at: str
-    leaf_hash: str
+    @property
+    def conditions(self) -> tuple[list[LiteralString], list[Any]]:
+        """Return what is asked of a row, and the values in it; each has an index, but the last."""
+        given = [(CONDITIONS[name], getattr(self, name)) for name in CONDITIONS]
+        asked = [(condition, value) for condition, value in given if value is not None]
+        asked += [(FIELD, pair) for pair in self.fields.items()]
+        values: list[Any] = []
+        for _, value in asked:
+            values += value if isinstance(value, tuple) else (value,)
+        return [condition for condition, _ in asked], values
 
 
 class EventLog:
@@ -60,19 +56,19 @@ class EventLog:
 
     def select(self, wanted: Filter, limit: int) -> list[LoggedEvent]:
         """Return the first `limit` events that fit, oldest first."""
-        values = (wanted.first, wanted.last, wanted.last, wanted.stream, wanted.stream,
-                  wanted.type, wanted.type, limit)  # fmt: skip
-        rows = self.connection.execute(SELECT, values).fetchall()
+        conditions, values = wanted.conditions
+        query: LiteralString = f"{SELECT} WHERE {' AND '.join(conditions)} {ORDERED}"
+        rows = self.connection.execute(query, [*values, limit]).fetchall()
         envelopes = [msgspec.json.decode(stored) for _, _, _, stored in rows]
         keys = self.keys_of(envelopes)
         return [
-            shown(position, event_id, leaf.hex(), envelope, keys)
+            shown(Found(position, event_id, leaf.hex(), envelope), keys)
             for (position, event_id, leaf, _), envelope in zip(rows, envelopes, strict=True)
         ]
 
     def keys_of(self, envelopes: Iterable[dict[str, Any]]) -> DataKeys:
         """Return the data keys, as far as they exist, of the personal fields of events."""
-        kids = {text.kid for envelope in envelopes for text in sealed(envelope["data"]).values()}
+        kids = kids_of(envelopes)
         with self.connection.cursor(row_factory=class_row(WrappedKey)) as cursor:
             wrapped = cursor.execute(SELECT_BY_KID, (list(kids),)).fetchall()
         try:
@@ -84,9 +80,10 @@ class EventLog:
         """Yield events that fit, page by page."""
         left = limit
         while left is None or left > 0:
-            page = self.select(wanted, PAGE_ROWS if left is None else min(left, PAGE_ROWS))
+            asked = PAGE_ROWS if left is None else min(left, PAGE_ROWS)
+            page = self.select(wanted, asked)
             yield from page
-            if not page:
+            if len(page) < asked:
                 return
             wanted = msgspec.structs.replace(wanted, first=page[-1].position + 1)
             left = None if left is None else left - len(page)
@@ -111,42 +108,19 @@ class EventLog:
         return int(row[0])
 
 
-def shown(
-    position: int, event_id: str, leaf_hash: str, envelope: dict[str, Any], keys: DataKeys
-) -> LoggedEvent:
-    """Return an event with its personal fields in clear, or "[erased]"."""
-    metadata, data = envelope["metadata"], envelope["data"]
-    texts = {name: reveal(text, keys) for name, text in sealed(data).items()}
-    return LoggedEvent(
-        position=position,
-        id=event_id,
-        stream_id=envelope["stream_id"],
-        stream_version=envelope["stream_version"],
-        type=envelope["type"],
-        schema_version=envelope["schema_version"],
-        data={**data, **texts},
-        actor=metadata["actor"],
-        correlation_id=metadata["correlation_id"],
-        causation_id=metadata.get("causation_id"),
-        recorded_at=envelope["recorded_at"],
-        leaf_hash=leaf_hash,
-    )
-
-
-def sealed(data: dict[str, Any]) -> dict[str, Sealed]:
-    """Return the personal fields of a payload."""
-    return {
-        name: Sealed(value["enc"], value["kid"])
-        for name, value in data.items()
-        if isinstance(value, dict) and value.keys() == {"enc", "kid"}
-    }
-
-
-SELECT = """
-SELECT position, event_id::text, content_hash, data FROM log.events
-WHERE position >= %s AND (%s::bigint IS NULL OR position <= %s)
-    AND (%s::text IS NULL OR stream_id = %s) AND (%s::text IS NULL OR name = %s)
-ORDER BY position LIMIT %s
-"""
+CONDITIONS: dict[str, LiteralString] = {
+    "first": "position >= %s",
+    "last": "position <= %s",
+    "stream": "stream_id = %s",
+    "type": "name = %s",
+    "actor": "actor_id = %s",
+    "correlation": "correlation_id = %s",
+    "since": "position > log.position_before(%s)",
+    "until": "position <= log.position_at(%s)",
+    "text": "position(convert_to(%s, 'UTF8') IN data) > 0",
+}
+FIELD: LiteralString = "convert_from(data, 'UTF8')::jsonb -> 'data' ->> %s = %s"
+SELECT: LiteralString = "SELECT position, event_id::text, content_hash, data FROM log.events"
+ORDERED: LiteralString = "ORDER BY position LIMIT %s"
 RAW = "SELECT data FROM log.events WHERE position = %s"
 HEAD = "SELECT position FROM log.head"

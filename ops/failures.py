@@ -10,15 +10,27 @@ from psycopg_pool import PoolTimeout
 
 from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
+from ops.backups.folder import NotRestorable
+from ops.backups.taking import BackupFailed
 from ops.embedded.start import StartFailed
+from ops.erasures import UnreadableRegister
 from ops.eventlog import OTHER_KEYS
+from ops.log_files import Unfit
+from ops.proving.bundle import Unreadable
 from ops.settings import SettingsRefused
+from projections.identities import Unbalanced
 from projections.log import Hole, Undecodable
 from projections.projector import Poisoned
 from projections.rebuild import Differs
 from schema.migrate import MigrationRefused
+from schema.sealing import Altered
 
 FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
+TOLD = (
+    Differs, Hole, Undecodable, Poisoned, Unbalanced, Altered, Unreadable, UnreadableRegister,
+    NotRestorable, BackupFailed, Unfit,
+)  # fmt: skip
+"""What says by itself what is wrong."""
 
 
 class CheckFailed(Exception):
@@ -27,11 +39,11 @@ class CheckFailed(Exception):
 
 def exit_code_of(failure: BaseException) -> int:
     """Say on standard error what went wrong; return the exit code. Re-raises what is a bug."""
+    if isinstance(failure, TOLD):
+        return told(FAILED, str(failure))
     match failure:
         case CheckFailed():
             return FAILED
-        case Differs() | Hole() | Undecodable() | Poisoned():
-            return told(FAILED, str(failure))
         case Refused(reason=Reason.SERVICE_UNAVAILABLE) | Unavailable():
             return told(UNREACHABLE, "the database cannot be reached")
         case Refused():

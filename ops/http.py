@@ -1,7 +1,9 @@
 """Settings → the HTTP application: every route, and the things that routes are made of."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from time import time
 from typing import Any
 
@@ -15,52 +17,152 @@ from prometheus_client import (
 
 from api.app import create_app
 from api.app import published as document_of
-from api.asgi import App
 from api.asking import Desk
-from api.commands import accounts, auth, payments, transfers
+from api.banking import Banking
+from api.breakers import BreakerPanel
+from api.commands import (
+    account_changes,
+    accounts,
+    auth,
+    breakers,
+    bulk,
+    holds,
+    jobs,
+    payments,
+    periods,
+    postings,
+    profile,
+    projections,
+    quotes,
+    service_accounts,
+    sessions,
+    transfers,
+    webhook_endpoints,
+)
 from api.commands.payment_fields import PaymentDefaults
 from api.commands.payments import Watch
 from api.commands.users import user_endpoints
 from api.consistency import Freshness
 from api.endpoint import Endpoint
+from api.feed import Feed
+from api.front import Front
 from api.gate import Gate
+from api.outbound import Outbound
+from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
+from api.queries import account_history, exports, receipts, socket, statements, stream
 from api.queries import accounts as account_queries
+from api.queries import audit as audit_queries
 from api.queries import auth as auth_queries
+from api.queries import breakers as breaker_queries
+from api.queries import events as event_queries
+from api.queries import holds as hold_queries
+from api.queries import idempotency as idempotency_queries
+from api.queries import jobs as job_queries
 from api.queries import ledger as ledger_queries
 from api.queries import payments as payment_queries
+from api.queries import postings as posting_queries
+from api.queries import projections as projection_queries
+from api.queries import proofs as proof_queries
+from api.queries import quotes as quote_queries
+from api.queries import service_accounts as service_account_queries
+from api.queries import sessions as session_queries
+from api.queries import trace as trace_queries
 from api.queries import transactions as transaction_queries
 from api.queries import transfers as transfer_queries
+from api.queries import users as user_queries
+from api.queries import webhook_endpoints as webhook_endpoint_queries
+from api.rate_limits import RateLimits
+from api.rates import Rates
 from api.reading import Reading
-from api.throttle import Patience, Throttle
-from api.token_keys import signing_key
-from api.tokens import Terms, TokenKeys
+from api.service_keys import ServiceKeys
+from api.throttle import Throttle
+from api.webhooks import Inbox
 from api.wire import Limits, Wire
+from api.work_meters import WorkMeters
 from ledger.policies.limits import Rules
 from ops import VERSION
+from ops.bank_routes import bank_routes
+from ops.banking import banking_of, banks_of, inbox_of
+from ops.breakers import open_panel
 from ops.composition import Books, open_books
+from ops.configuration import tell_changes
 from ops.health import probes_of
 from ops.passwords import lengths_of, passwords_of
+from ops.rate_limits import open_rate_limits
+from ops.rates import rates_of
+from ops.replays import counting
 from ops.settings import Settings
+from ops.signing_in import patience_of, tokens_of
+from ops.witness import open_witness
 from projections.checkpoints import Checkpoints
 from projections.cursors import Cursors
+from projections.looking_back import Past
+from projections.told import Teller
+from schema.vault import KeyVault
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
     """Return every route of the product, commands first."""
+    return (*commands_of(settings), *queries_of())
+
+
+def commands_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """Return the routes that ask for something to be done."""
     return (
         *auth.ENDPOINTS,
+        *sessions.ENDPOINTS,
+        *service_accounts.ENDPOINTS,
         *user_endpoints(lengths_of(settings)),
+        *profile.ENDPOINTS,
         *accounts.ENDPOINTS,
+        *account_changes.ENDPOINTS,
         *payments.ENDPOINTS,
         *transfers.ENDPOINTS,
+        *bulk.ENDPOINTS,
+        *quotes.ENDPOINTS,
+        *postings.ENDPOINTS,
+        *periods.ENDPOINTS,
+        *holds.ENDPOINTS,
+        *jobs.ENDPOINTS,
+        *webhook_endpoints.ENDPOINTS,
+        *bank_routes(settings),
+        *breakers.ENDPOINTS,
+    )
+
+
+def queries_of() -> tuple[Endpoint, ...]:
+    """Return the routes that ask what is."""
+    return (
         *auth_queries.ENDPOINTS,
+        *session_queries.ENDPOINTS,
+        *service_account_queries.ENDPOINTS,
+        *user_queries.ENDPOINTS,
         *account_queries.ENDPOINTS,
+        *statements.ENDPOINTS,
+        *account_history.ENDPOINTS,
         *transaction_queries.ENDPOINTS,
         *payment_queries.ENDPOINTS,
         *transfer_queries.ENDPOINTS,
+        *hold_queries.ENDPOINTS,
+        *job_queries.ENDPOINTS,
+        *trace_queries.ENDPOINTS,
         *ledger_queries.ENDPOINTS,
+        *posting_queries.ENDPOINTS,
+        *quote_queries.ENDPOINTS,
+        *exports.ENDPOINTS,
+        *audit_queries.ENDPOINTS,
+        *stream.ENDPOINTS,
+        *socket.ENDPOINTS,
+        *proof_queries.ENDPOINTS,
+        *receipts.ENDPOINTS,
+        *event_queries.ENDPOINTS,
+        *projections.ENDPOINTS,
+        *webhook_endpoint_queries.ENDPOINTS,
+        *projection_queries.ENDPOINTS,
+        *breaker_queries.ENDPOINTS,
+        *idempotency_queries.ENDPOINTS,
     )
 
 
@@ -70,41 +172,71 @@ def published_document(settings: Settings) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> AsyncIterator[App]:
+async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> AsyncIterator[Front]:
     """Put the application together and keep its parts running for the length of the block."""
     passwords = passwords_of(settings)
     broker = None if redis_url is None else redis.Redis.from_url(redis_url)
+    exposed = registry()
     try:
         async with (
+            banks_of(settings, redis_url) as ports,
+            open_rate_limits(settings, redis_url) as limits,
+            open_panel(settings, redis_url) as panel,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
+            open_witness(settings, books, exposed) as witness,
+            Feed(books.pool, checkpoints, teller_of(books)) as feed,
         ):
-            gate = Gate(
-                tokens=tokens_of(settings),
-                passwords=passwords,
-                throttle=Throttle(books.pool, patience_of(settings)),
-                pool=books.pool,
-                index_key=settings.core.index_key,
-                clock=lambda: int(time()),
-                lengths=lengths_of(settings),
-            )
+            await tell_changes(settings, books.ledger, books.pool)
+            gate = gate_of(settings, books, passwords)
             yield create_app(
                 endpoints_of(settings),
                 uses_of(settings, books, checkpoints, gate)
-                | {Probes: probes_of(settings, dsn, books.pool, broker)},
-                authenticate=Authenticator(
-                    tokens=gate.tokens,
-                    pool=books.pool,
-                    clock=gate.clock,
-                    remembered=books.ledger.standing,
-                ).authenticate,
+                | {Probes: probes_of(settings, dsn, books.pool, broker)}
+                | {Feed: feed, WorkMeters: WorkMeters(exposed, books.pool)}
+                | {Banking: banking_of(settings, books.pool, ports)}
+                | {Inbox: inbox_of(settings, books.pool)}
+                | {Feed: feed}
+                | {Feed: feed, BreakerPanel: panel}
+                | ({} if limits is None else {RateLimits: limits})
+                | witness,
+                authenticate=authenticator_of(books, gate).authenticate,
                 wire=wire_of(settings),
-                registry=registry(),
+                registry=exposed,
             )
     finally:
         passwords.close()
         if broker is not None:
             await broker.aclose()
+
+
+def teller_of(books: Books) -> Teller:
+    """Return what tells the records behind a notice as they were."""
+    return Teller(Past(books.pool, books.vault.keks), partial(account_queries.view, books.rules))
+
+
+def gate_of(settings: Settings, books: Books, passwords: Passwords) -> Gate:
+    """Return what signing in is made of."""
+    return Gate(
+        tokens=tokens_of(settings),
+        passwords=passwords,
+        throttle=Throttle(books.pool, patience_of(settings)),
+        pool=books.pool,
+        index_key=settings.core.index_key,
+        clock=lambda: int(time()),
+        lengths=lengths_of(settings),
+    )
+
+
+def authenticator_of(books: Books, gate: Gate) -> Authenticator:
+    """Return what proves who calls."""
+    return Authenticator(
+        tokens=gate.tokens,
+        pool=books.pool,
+        clock=gate.clock,
+        remembered=books.ledger.standing,
+        services=ServiceKeys(books.pool, gate.clock, books.ledger.machine),
+    )
 
 
 def uses_of(
@@ -114,15 +246,24 @@ def uses_of(
     ledger = books.ledger
     return {
         Gate: gate,
+        Outbound: Outbound(settings.core.index_key, settings.jobs.webhook_allow_private),
+        KeyVault: books.vault,
         Rules: books.rules,
-        Desk: Desk(handle=ledger.handle, epoch=books.epoch, secret=settings.core.index_key),
+        Rates: rates_of(settings),
+        Desk: Desk(
+            handle=counting(ledger.handle, books.pool),
+            epoch=books.epoch,
+            secret=settings.core.index_key,
+        ),
         Watch: Watch(ledger.current, ledger.reading),
         Reading: Reading(
             pool=books.pool,
             rules=books.rules,
             cursors=Cursors(settings.core.secret_key_base.encode()),
             digest=books.vault.digest,
+            keks=books.vault.keks,
         ),
+        jobs.Counter: jobs.Counter(asyncio.Lock()),
         PaymentDefaults: PaymentDefaults(settings.money.payment_auto_process),
         Freshness: Freshness(
             head=checkpoints.head,
@@ -131,29 +272,6 @@ def uses_of(
             wait_ms=settings.http.read_wait_ms,
         ),
     }
-
-
-def tokens_of(settings: Settings) -> TokenKeys:
-    """Return the keys and terms of tokens."""
-    identity = settings.identity
-    signing = signing_key(
-        secret=identity.jwt_secret,
-        private_key=identity.jwt_private_key,
-        kid=identity.jwt_key_id,
-    )
-    terms = Terms(
-        issuer=identity.jwt_issuer,
-        audience=identity.jwt_audience,
-        access_seconds=identity.access_token_ttl_seconds,
-        refresh_seconds=identity.refresh_token_ttl_seconds,
-    )
-    return TokenKeys(signing, identity.jwt_previous_keys, terms)
-
-
-def patience_of(settings: Settings) -> Patience:
-    """Return how failed logins are slowed down."""
-    identity = settings.identity
-    return Patience(identity.login_failures_before_delay, identity.login_max_delay_seconds)
 
 
 def wire_of(settings: Settings) -> Wire:

@@ -2,10 +2,11 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ops.settings import Settings
 from projections.catalogue import BY_NAME
+from projections.rebuild import Plan, Report, rebuild
 from projections.runner import Runner
 from schema.seals import KeyEncryptionKeys
 
@@ -19,6 +20,12 @@ def runner(settings: Settings, dsn: str, names: Sequence[str] = ()) -> Runner:
     """Return what moves the named projections along, or all of them."""
     chosen = [BY_NAME[name] for name in names or BY_NAME]
     return Runner(dsn, chosen, keks_of(settings), holder=process_name())
+
+
+def making(settings: Settings, dsn: str) -> Callable[[str], Report]:
+    """Return what makes a read model again, going on with a copy that was left."""
+    keks = keks_of(settings)
+    return lambda name: rebuild(dsn, BY_NAME[name], keks, plan=Plan(resume=True))
 
 
 def process_name() -> str:

@@ -1,6 +1,14 @@
 """The HTTP server: uvicorn with uvloop and httptools, set to the wire's rules."""
 
+import asyncio
+import resource
+import socket
+from collections.abc import Callable
+from typing import Literal
+
+from typing_extensions import override
 from uvicorn import Config
+from uvicorn import Server as Uvicorn
 
 from api.asgi import App
 from api.protocol import protocol_of
@@ -8,8 +16,42 @@ from api.wire import Wire
 
 STOP_SECONDS = 30
 """How long running requests may take to finish when the server stops (config.md §7)."""
-KEEP_ALIVE_SECONDS = 30
 BACKLOG = 2_048
+OTHER_FILES = 500
+"""Room for what is open besides connections: the pool, the broker, log and code."""
+
+
+class Server(Uvicorn):
+    """Serves until it is told to stop; streams that would go on for ever end then."""
+
+    def __init__(self, config: Config, leave: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.leave = leave
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the application say goodbye first."""
+        self.leave()
+        await super().shutdown(sockets)
+
+
+def allow_connections(count: int) -> None:
+    """Let this process hold so many connections open, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def socket_protocol() -> type[asyncio.Protocol] | Literal["none"]:
+    """Return what speaks WebSocket; where its library is missing a server speaks HTTP alone."""
+    try:
+        from api.socket_protocol import SocketProtocol  # it may be missing
+    except ModuleNotFoundError:
+        return "none"
+    return SocketProtocol
 
 
 def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
@@ -20,7 +62,8 @@ def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
         port=port,
         loop="uvloop",
         http=protocol_of(wire),
-        ws="none",
+        ws=socket_protocol(),
+        ws_per_message_deflate=False,
         lifespan="off",
         interface="asgi3",
         log_config=None,
@@ -28,6 +71,6 @@ def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=wire.deadlines.idle_seconds,
         timeout_graceful_shutdown=STOP_SECONDS,
     )

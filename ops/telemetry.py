@@ -8,6 +8,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from ops.library_logs import forward_library_logs
+
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "private_key", "api_key")
 STARS = "********"
@@ -25,6 +27,7 @@ def configure(level: str, form: str, output: TextIO | None = None) -> None:
     """
     if sys.flags.optimize:
         raise AssertionsOff("Python must run without -O: assertions guard the books")
+    forward_library_logs()
     stream = sys.stderr if output is None else output
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -1,31 +1,52 @@
-"""Settings → one worker process: relay, jobs and actors on a ledger of its own."""
+"""Settings → one worker process (relay, jobs, actors, a ledger of its own), or one scheduler."""
 
 import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
-from typing import Any
-
-from psycopg import Connection
 
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
+from ops.bank_work import Outside
+from ops.banking import open_banks
 from ops.composition import open_books
-from ops.readmodels import process_name
+from ops.readmodels import making, process_name
+from ops.sealing import signer
 from ops.settings import Settings
+from ops.telling import Tell, telling
 from schema.codec import decode_envelope
 from schema.postgres import connect
+from workers import bank_schedules, due_holds, due_payments, purges
+from workers.attempts import Actor
+from workers.bank_process import BANKS
 from workers.books import LedgerBooks
 from workers.broker import build_broker
-from workers.database import open_pool
+from workers.courier import Courier
+from workers.crashpoints import CrashPoint, harmless
+from workers.database import Pool, database_clock, open_pool
+from workers.desk import DESK
+from workers.due_holds import DueHolds
+from workers.due_payments import DuePayments
+from workers.erasure import ERASURES
+from workers.erasure_steps import ErasureSteps
+from workers.estates import ReadEstates
+from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
-from workers.payments import PAYMENTS
+from workers.payments import Patience, payments_with
+from workers.purges import Kept, Purges
 from workers.rails.book import BookRail
+from workers.rebuilds import REBUILDS, Rebuilding
 from workers.retries import RetryRules
 from workers.run import Parts, run
+from workers.schedule import Entry, Scheduler
+from workers.sealing import Sealing
+from workers.settlements import Settlements
+from workers.webhooks import Webhooks
 
-THREADS_BESIDE_JOBS = 4
+THREADS_BESIDE_JOBS = 5
 
 
 @contextmanager
@@ -57,37 +78,138 @@ def ledger_thread(settings: Settings, dsn: str) -> Iterator[Ledger]:
     finally:
         loop.call_soon_threadsafe(ended.set)
         thread.join()
+        loop.close()
 
 
-def work(
-    settings: Settings, dsn: str, redis_url: str, queues: tuple[str, ...], stop: Event
+def work(  # noqa: PLR0913  # what a worker process is made of
+    settings: Settings,
+    dsn: str,
+    redis_url: str,
+    queues: tuple[str, ...],
+    stop: Event,
+    *,
+    crashpoint: CrashPoint = harmless,
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
-    concurrency = {
-        name: threads
-        for name, threads in settings.jobs.queues.items()
-        if not queues or name in queues
-    }
+    concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
 
-    def listening() -> Connection[Any]:
-        return connect(dsn, "ledgerbank_app")
-
-    with pool, ledger_thread(settings, dsn) as ledger:
-        steps = PaymentSteps(LedgerBooks(ledger), {"book": BookRail()})
+    with (
+        pool,
+        ledger_thread(settings, dsn) as ledger,
+        open_banks(settings, redis_url) as ports,
+        telling(settings, dsn) as tell,
+        courier_thread(pool),
+    ):
+        books = LedgerBooks(ledger)
+        outside = Outside(settings, pool, ledger, ports)
+        sealing = sealing_of(settings, pool)
+        own = (sealing.actor(), Rebuilding(making(settings, dsn), books).actor())
         parts = Parts(
             pool=pool,
-            connect=listening,
+            connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
-            actors=steps.actors(),
-            managers=(PAYMENTS,),
+            actors=(*actors_of(settings, pool, books, outside, tell), *own),
+            managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS, REBUILDS),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),
             queues=concurrency,
             rules=rules_of(settings),
+            crashpoint=crashpoint,
+            chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
+
+
+@contextmanager
+def courier_thread(pool: Pool) -> Iterator[None]:
+    """Write down what webhook endpoints are to be told, in a thread of its own."""
+    ended = Event()
+    thread = Thread(target=Courier(pool, database_clock).run, args=(ended,), name="courier")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def webhooks_of(settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell) -> Webhooks:
+    """Return what sends webhooks."""
+    return Webhooks(
+        pool=pool,
+        clock=database_clock,
+        books=books,
+        tell=tell,
+        index_key=settings.core.index_key,
+        private=settings.jobs.webhook_allow_private,
+    )
+
+
+def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int]:
+    """Return how many jobs of each of `queues` (none named: all) are worked on at once."""
+    configured = settings.jobs.queues.items()
+    return {name: threads for name, threads in configured if not queues or name in queues}
+
+
+def actors_of(
+    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside, tell: Tell
+) -> tuple[Actor, ...]:
+    """Return every kind of work."""
+    return (
+        *outside.actors,
+        *PaymentSteps(books, {"book": BookRail(), **outside.rails}).actors(),
+        *ErasureSteps(books, ReadEstates(pool)).actors(),
+        webhooks_of(settings, pool, books, tell).actor(),
+        *Purges(pool, database_clock, kept_by(settings)).actors(),
+        DuePayments(pool, database_clock).actor(),
+        DueHolds(pool, database_clock, books).actor(),
+        settlements_of(settings, pool).actor(),
+    )
+
+
+def kept_by(settings: Settings) -> Kept:
+    """Return how long what is kept for a while only is kept."""
+    return Kept(
+        answers=timedelta(hours=settings.http.idempotency_ttl_hours),
+        jobs=timedelta(days=settings.jobs.job_retention_days),
+    )
+
+
+def settlements_of(settings: Settings, pool: Pool) -> Settlements:
+    """Return what asks about payments that their rails have accepted."""
+    return Settlements(pool, database_clock, settings.money.rail_poll_seconds)
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how long rails that settle later are waited for."""
+    money = settings.money
+    return Patience(money.rail_poll_seconds, money.rail_settlement_timeout_hours)
+
+
+def sealing_of(settings: Settings, pool: Pool) -> Sealing:
+    """Return what signs the log."""
+    return Sealing(pool, database_clock, signer(settings), settings.jobs.seal_interval_seconds)
+
+
+def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
+    """Return what is done again and again; each entry is an actor above."""
+    return (
+        due_payments.ENTRY,
+        due_holds.ENTRY,
+        sealing_of(settings, pool).entry,
+        *purges.ENTRIES,
+        settlements_of(settings, pool).entry,
+        *bank_schedules.ENTRIES,
+    )
+
+
+def schedule(settings: Settings, dsn: str, stop: Event) -> None:
+    """Ask for scheduled work until `stop`, in turns with nobody but the one that leads."""
+    with open_pool(dsn, 1) as pool:
+        entries, holder = entries_of(settings, pool), process_name()
+        Scheduler(pool=pool, clock=database_clock, entries=entries, holder=holder).run(stop)
 
 
 def rules_of(settings: Settings) -> RetryRules:

@@ -1,6 +1,7 @@
 """Accounts: what each holds, what is promised, and what it may still do."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -8,61 +9,44 @@ from msgspec.structs import replace
 
 from ledger.errors import Reason
 from ledger.events.account import (
+    AccountActivated,
+    AccountClosed,
     AccountCredited,
+    AccountCreditLimitChanged,
+    AccountDeactivated,
     AccountDebited,
+    AccountFrozen,
+    AccountLimitsChanged,
     AccountOpened,
+    AccountRenamed,
+    AccountUnfrozen,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
+from ledger.events.user import UserDeleted
+from projections.account_links import LINKS
+from projections.account_rows import (
+    ACCOUNT,
+    HOLD,
+    MARK,
+    Account,
+    ActiveHold,
+    Promise,
+    account_of,
+    change,
+    with_hold,
+)
+from projections.erasing import erasing
 from projections.filters import currency, enum
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
 from projections.page import Listing, Sort, Wanted
 from projections.projector import Fold, Key, On, Projector
-from projections.rows import Table
 from projections.selects import Page, Values, fetch_page
 from schema.postgres import Pool
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One account. `held` counts every active hold, lapsed or not; None limits are the defaults."""
-
-    id: str
-    user_id: str
-    currency: str
-    account_type: str
-    account_name: str | None
-    status: str = "ACTIVE"
-    status_reason: str | None = None
-    balance: int = 0
-    held: int = 0
-    credit_limit: int
-    daily_limit: int | None = None
-    single_limit: int | None = None
-    spent_day: str = ""
-    spent: int = 0
-    last_four: str
-    bank_connection_id: str | None
-    external_account_id: str | None
-    last_sync_at: str | None = None
-    version: int
-    inserted_at: str
-    updated_at: str
-
-
-class ActiveHold(msgspec.Struct, frozen=True, gc=False):
-    """What one hold still keeps back."""
-
-    id: str
-    account_id: str
-    remaining: int
-    expires_at: str | None
-
-
-ACCOUNT = Table("accounts", Account)
-HOLD = Table("account_holds", ActiveHold)
 
 
 def opened(fold: Fold, logged: Logged[AccountOpened]) -> None:
@@ -84,6 +68,33 @@ def opened(fold: Fold, logged: Logged[AccountOpened]) -> None:
     fold.rows.of(ACCOUNT).put(account)
 
 
+def renamed(fold: Fold, logged: Logged[AccountRenamed]) -> None:
+    name = fold.known.name(logged.event.account_name)
+    change(fold, logged, account_name=name, named_in=logged.version)
+
+
+def limits_changed(fold: Fold, logged: Logged[AccountLimitsChanged]) -> None:
+    daily, single = logged.event.daily_limit, logged.event.single_limit
+    change(fold, logged, daily_limit=daily, single_limit=single)
+
+
+def credit_limit_changed(fold: Fold, logged: Logged[AccountCreditLimitChanged]) -> None:
+    change(fold, logged, credit_limit=logged.event.to)
+
+
+def frozen(fold: Fold, logged: Logged[AccountFrozen]) -> None:
+    change(fold, logged, status="FROZEN", status_reason=logged.event.reason)
+
+
+def unfrozen(fold: Fold, logged: Logged[AccountUnfrozen]) -> None:
+    change(fold, logged, status=logged.event.status, status_reason=None)
+
+
+def becomes(status: str) -> Callable[[Fold, Logged[Any]], None]:
+    """Return what puts an account into a state that needs no reason."""
+    return partial(change, status=status)
+
+
 def balance_changed(fold: Fold, logged: Logged[AccountDebited | AccountCredited]) -> None:
     change(fold, logged, balance=logged.event.balance_after)
 
@@ -91,26 +102,32 @@ def balance_changed(fold: Fold, logged: Logged[AccountDebited | AccountCredited]
 def hold_placed(fold: Fold, logged: Logged[HoldPlaced]) -> None:
     event = logged.event
     hold = ActiveHold(event.hold_id, logged.subject, event.amount, event.expires_at)
-    fold.rows.of(HOLD).put(hold)
-    change_held(fold, logged, event.amount)
+    keep_hold(fold, logged, hold, event.amount)
 
 
 def hold_captured(fold: Fold, logged: Logged[HoldCaptured]) -> None:
     event = logged.event
-    holds = fold.rows.of(HOLD)
-    hold = holds.get(event.hold_id)
+    hold = fold.rows.of(HOLD).get(event.hold_id)
     if event.final:
-        holds.drop(hold.id)
-        return change_held(fold, logged, -hold.remaining)
-    holds.put(replace(hold, remaining=hold.remaining - event.amount))
-    return change_held(fold, logged, -event.amount)
+        return drop_hold(fold, logged, hold)
+    rest = replace(hold, remaining=hold.remaining - event.amount)
+    return keep_hold(fold, logged, rest, -event.amount)
 
 
-def hold_released(fold: Fold, logged: Logged[HoldReleased]) -> None:
-    holds = fold.rows.of(HOLD)
-    hold = holds.get(logged.event.hold_id)
-    holds.drop(hold.id)
-    change_held(fold, logged, -hold.remaining)
+def hold_ended(fold: Fold, logged: Logged[HoldReleased | HoldExpired]) -> None:
+    drop_hold(fold, logged, fold.rows.of(HOLD).get(logged.event.hold_id))
+
+
+def keep_hold(fold: Fold, logged: Logged[Any], hold: ActiveHold, by: int) -> None:
+    """Keep back what is left of a hold; that changes what is held in all."""
+    fold.rows.of(HOLD).put(hold)
+    change_held(fold, logged, hold.id, Promise(hold.remaining, hold.expires_at), by)
+
+
+def drop_hold(fold: Fold, logged: Logged[Any], hold: ActiveHold) -> None:
+    """Forget a hold that is over."""
+    fold.rows.of(HOLD).drop(hold.id)
+    change_held(fold, logged, hold.id, None, -hold.remaining)
 
 
 def usage_changed(fold: Fold, logged: Logged[DailyUsageChanged]) -> None:
@@ -122,39 +139,42 @@ def usage_changed(fold: Fold, logged: Logged[DailyUsageChanged]) -> None:
     return change(fold, logged, spent_day=event.day, spent=spent + event.delta)
 
 
-def change_held(fold: Fold, logged: Logged[Any], by: int) -> None:
-    """Change what is held on the account of `logged`."""
-    change(fold, logged, held=fold.rows.of(ACCOUNT).get(logged.subject).held + by)
+def change_held(
+    fold: Fold, logged: Logged[Any], hold_id: str, promise: Promise | None, by: int
+) -> None:
+    """Change what is held on the account of `logged`, and the hold it is for."""
+    account = fold.rows.of(ACCOUNT).get(logged.subject)
+    holds = with_hold(account.holds, hold_id, promise)
+    change(fold, logged, held=account.held + by, holds=holds)
 
 
-def change(fold: Fold, logged: Logged[Any], **changes: Any) -> None:
-    """Change the account of `logged`; every event of its stream is a new version."""
-    accounts = fold.rows.of(ACCOUNT)
-    account = accounts.get(logged.subject)
-    accounts.put(replace(account, version=logged.version, updated_at=logged.recorded_at, **changes))
-
-
-def account_of(logged: Logged[Any]) -> Iterable[Key]:
-    """Name the account that `logged` happened to."""
-    return ((ACCOUNT, logged.subject),)
-
-
-def account_and_hold_of(logged: Logged[HoldCaptured | HoldReleased]) -> Iterable[Key]:
+def account_and_hold_of(logged: Logged[HoldCaptured | HoldReleased | HoldExpired]) -> Iterable[Key]:
     """Name the account and the hold that `logged` happened to."""
     return ((ACCOUNT, logged.subject), (HOLD, logged.event.hold_id))
 
 
 PROJECTOR = Projector(
     "accounts",
-    (ACCOUNT, HOLD),
+    (ACCOUNT, HOLD, MARK),
     {
+        UserDeleted: erasing(ACCOUNT),
         AccountOpened: On(opened),
+        AccountRenamed: On(renamed, account_of),
+        AccountLimitsChanged: On(limits_changed, account_of),
+        AccountCreditLimitChanged: On(credit_limit_changed, account_of),
+        AccountFrozen: On(frozen, account_of),
+        AccountUnfrozen: On(unfrozen, account_of),
+        AccountDeactivated: On(becomes("INACTIVE"), account_of),
+        AccountActivated: On(becomes("ACTIVE"), account_of),
+        AccountClosed: On(becomes("CLOSED"), account_of),
         AccountDebited: On(balance_changed, account_of),
         AccountCredited: On(balance_changed, account_of),
         HoldPlaced: On(hold_placed, account_of),
         HoldCaptured: On(hold_captured, account_and_hold_of),
-        HoldReleased: On(hold_released, account_and_hold_of),
+        HoldReleased: On(hold_ended, account_and_hold_of),
+        HoldExpired: On(hold_ended, account_and_hold_of),
         DailyUsageChanged: On(usage_changed, account_of),
+        **LINKS,
     },
 )
 
@@ -197,24 +217,29 @@ FROM (
     WHERE account_id = t.id AND expires_at <= %(now)s
 ) AS gone
 """
-SHAPE = f"""
+DAILY = """
+coalesce(
+    read.amount(daily_limit, currency),
+    trunc((%(daily)s::json ->> account_type)::numeric, read.exponent(currency))
+)
+"""
+SINGLE = """
+coalesce(
+    read.amount(single_limit, currency),
+    trunc(%(single)s::numeric, read.exponent(currency))
+)
+"""
+COLUMNS = f"""
 id, user_id, currency, account_type, account_name, status, status_reason,
 read.money(balance, currency) AS balance,
 read.money(held - lapsed, currency) AS held,
 read.money(balance - (held - lapsed) + credit_limit, currency) AS available,
 read.money(credit_limit, currency) AS credit_limit,
-coalesce(
-    read.money(daily_limit, currency),
-    trunc((%(daily)s::json ->> account_type)::numeric, read.exponent(currency))::text
-) AS daily_limit,
-coalesce(
-    read.money(single_limit, currency),
-    trunc(%(single)s::numeric, read.exponent(currency))::text
-) AS single_limit,
+{DAILY}::text AS daily_limit, {SINGLE}::text AS single_limit,
 daily_limit IS NOT NULL OR single_limit IS NOT NULL AS limits_overridden,
 last_four, bank_connection_id, external_account_id, last_sync_at, version, inserted_at, updated_at
-{LAPSED}
 """
+SHAPE = COLUMNS + LAPSED
 HOLDINGS = """
 id AS account_id, currency,
 read.money(balance, currency) AS balance,

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
+from psycopg.rows import class_row
 
 from ledger.errors import Reason
-from ledger.events.bank import BankRegistered, BranchAdded
+from ledger.events.bank import BankRegistered, BankUpdated, BranchAdded
 from projections.filters import country, enum, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -69,6 +70,13 @@ def registered(fold: Fold, logged: Logged[BankRegistered]) -> None:
     fold.rows.of(BANK).put(bank)
 
 
+def updated(fold: Fold, logged: Logged[BankUpdated]) -> None:
+    banks, at = fold.rows.of(BANK), logged.recorded_at
+    changed = logged.event.changes
+    bank = banks.get(logged.subject)
+    banks.put(replace(bank, version=logged.version, updated_at=at, **changed))
+
+
 def branch_added(fold: Fold, logged: Logged[BranchAdded]) -> None:
     event, at = logged.event, logged.recorded_at
     branch = Branch(
@@ -87,15 +95,19 @@ def branch_added(fold: Fold, logged: Logged[BranchAdded]) -> None:
     banks.put(replace(banks.get(logged.subject), version=logged.version, updated_at=at))
 
 
-def bank_of(logged: Logged[BranchAdded]) -> Iterable[Key]:
-    """Name the bank that got a branch."""
+def bank_of(logged: Logged[BankUpdated] | Logged[BranchAdded]) -> Iterable[Key]:
+    """Name the bank that changed or got a branch."""
     return ((BANK, logged.subject),)
 
 
 PROJECTOR = Projector(
     "banks",
     (BANK, BRANCH),
-    {BankRegistered: On(registered), BranchAdded: On(branch_added, bank_of)},
+    {
+        BankRegistered: On(registered),
+        BankUpdated: On(updated, bank_of),
+        BranchAdded: On(branch_added, bank_of),
+    },
 )
 
 
@@ -114,6 +126,26 @@ async def one(pool: Pool, bank_id: str) -> Item | None:
     return await fetch_item(pool, ONE, {"id": bank_id})
 
 
+class Serving(msgspec.Struct, frozen=True):
+    """The bank that a branch belongs to, as far as connecting with it goes."""
+
+    id: str
+    provider: str | None
+    status: str
+
+
+async def bank_of_branch(pool: Pool, branch_id: str) -> Serving | None:
+    """Return the bank of a branch."""
+    async with pool.connection() as connection:
+        cursor = connection.cursor(row_factory=class_row(Serving))
+        await cursor.execute(OF_BRANCH, (branch_id,))
+        return await cursor.fetchone()
+
+
+OF_BRANCH = """
+SELECT banks.id::text, banks.provider, banks.status
+FROM read.branches JOIN read.banks ON banks.id = branches.bank_id WHERE branches.id = %s
+"""
 SHAPE = """
 id, name, code, country, logo_url, api_endpoint, provider, status, version, inserted_at, updated_at
 """

@@ -2,14 +2,24 @@
 
 from projections import (
     accounts,
+    audit_log,
     banks,
+    connections,
     holds,
     payments,
+    periods,
     postings,
+    quotes,
+    reconciliation,
+    restatements,
+    service_accounts,
+    sessions,
+    stream_feed,
     transactions,
     transfers,
     trial_balance,
     users,
+    webhook_endpoints,
 )
 from projections.projector import Projector
 
@@ -23,6 +33,16 @@ ALL: tuple[Projector, ...] = (
     postings.PROJECTOR,
     trial_balance.PROJECTOR,
     banks.PROJECTOR,
+    connections.PROJECTOR,
+    reconciliation.PROJECTOR,
+    sessions.PROJECTOR,
+    service_accounts.PROJECTOR,
+    quotes.PROJECTOR,
+    periods.PROJECTOR,
+    restatements.PROJECTOR,
+    audit_log.PROJECTOR,
+    stream_feed.PROJECTOR,
+    webhook_endpoints.PROJECTOR,
 )
 
 BY_NAME: dict[str, Projector] = {projector.name: projector for projector in ALL}

@@ -53,6 +53,7 @@ class Checkpoints:
         self.upcoming: asyncio.Task[Head] | None = None
         self.looking = asyncio.Lock()
         self.settling = False
+        self.hearing = True
 
     async def __aenter__(self) -> Self:
         await self.current()
@@ -132,18 +133,21 @@ class Checkpoints:
                 await self.current()
 
     async def listen(self) -> None:
-        """Hear every batch of every projection, on a connection of its own."""
+        """Hear every batch, on a connection of its own; its loss is said once."""
         while True:
             try:
                 await self.listen_once()
             except UNREACHABLE as error:
-                log.warning("checkpoints.disconnected", error=str(error))
+                if self.hearing:
+                    log.warning("checkpoints.disconnected", error=str(error))
+                self.hearing = False
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def listen_once(self) -> None:
         """Hear notifications until the connection breaks."""
         async with await connect_async(self.dsn, "ledgerbank_app") as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
+            self.hearing = True
             await self.current()
             async for notification in connection.notifies():
                 self.hear(notification.payload)
@@ -195,7 +199,10 @@ LIST = """
 SELECT coalesce(json_agg(found ORDER BY found.name), '[]')
 FROM (
     SELECT c.projection AS name, c.position, head.position AS head,
-        head.position - c.position AS lag, c.status, c.last_error,
+        head.position - c.position AS lag,
+        CASE WHEN c.paused_at IS NOT NULL AND c.status = 'running' THEN 'paused' ELSE c.status END
+            AS status,
+        c.last_error,
         to_char(c.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at
     FROM read.checkpoints AS c, log.head
 ) AS found

@@ -43,7 +43,8 @@ FROM (
         ) ORDER BY currency), '[]') AS totals
     FROM (
         SELECT a.currency, sum(a.balance) AS balance,
-            sum(a.balance - a.held + a.credit_limit + coalesce(lapsed.remaining, 0)) AS available
+            sum(a.balance::numeric - a.held + a.credit_limit + coalesce(lapsed.remaining, 0))
+                AS available
         FROM read.accounts AS a
         LEFT JOIN LATERAL (
             SELECT sum(remaining) AS remaining FROM read.account_holds

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 COUNTRY = re.compile(r"[A-Z]{2,3}", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 TEXT_LENGTH_MAX = 100
 
 
@@ -154,10 +156,35 @@ def decimal(name: str) -> Callable[[str], Decimal]:
     return read
 
 
+def network_address(name: str) -> Filter:
+    """Accept an IP address in any of its spellings."""
+
+    def read(value: str) -> str:
+        try:
+            return ip_address(value.strip()).compressed
+        except ValueError as error:
+            expected = "an IP address"
+            raise Refused(Reason.INVALID_FIELD_VALUE, field=name, expected=expected) from error
+
+    return Filter(name, read, (f"{name} = %({name})s",))
+
+
 SEARCH = text("q", "strpos(lower(description), lower(%(q)s)) > 0")
 """A substring of the description, in any letter case."""
 
+
+def day_or_moment(name: str, time_of_day: str) -> Callable[[str], str]:
+    """Return what reads a time, or a whole UTC day (`yyyy-mm-dd`) as its `time_of_day`."""
+    exactly = moment(name)
+
+    def read(value: str) -> str:
+        return exactly(f"{value.strip()}T{time_of_day}Z" if DAY.fullmatch(value.strip()) else value)
+
+    return read
+
+
 RANGES = (
+    ("from", "to", Reason.INVALID_DATE_RANGE),
     ("date_from", "date_to", Reason.INVALID_DATE_RANGE),
     ("amount_min", "amount_max", Reason.INVALID_AMOUNT_RANGE),
 )

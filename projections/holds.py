@@ -1,13 +1,21 @@
 """Holds: funds promised, what was taken of them, and what was given back."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from ledger.errors import Reason
-from ledger.events.account import AccountOpened, HoldCaptured, HoldPlaced, HoldReleased
+from ledger.events.account import (
+    AccountOpened,
+    HoldCaptured,
+    HoldExpired,
+    HoldPlaced,
+    HoldReleased,
+)
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.filters import enum, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -32,6 +40,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     currency: str
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     destination_account_id: str | None
     payment_id: str | None
     placed_by: str
@@ -41,7 +51,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-HOLD = Table("holds", Hold)
+HOLD = Table("holds", Hold, texted=True)
+Ending: TypeAlias = HoldCaptured | HoldReleased | HoldExpired
 
 
 def placed(fold: Fold, logged: Logged[HoldPlaced]) -> None:
@@ -57,6 +68,8 @@ def placed(fold: Fold, logged: Logged[HoldPlaced]) -> None:
         currency=account.currency,
         description=known.text(event.description),
         reference=known.text(event.reference),
+        description_key=key_of(known, event.description),
+        reference_key=key_of(known, event.reference),
         destination_account_id=event.destination_account_id,
         payment_id=event.payment_id,
         placed_by=event.placed_by,
@@ -82,14 +95,18 @@ def released(fold: Fold, logged: Logged[HoldReleased]) -> None:
     change(fold, logged, status="RELEASED", remaining_amount=0)
 
 
-def change(fold: Fold, logged: Logged[HoldCaptured | HoldReleased], **changes: Any) -> None:
+def expired(fold: Fold, logged: Logged[HoldExpired]) -> None:
+    change(fold, logged, status="EXPIRED", remaining_amount=0)
+
+
+def change(fold: Fold, logged: Logged[Ending], **changes: Any) -> None:
     """Change the hold that `logged` is about."""
     holds = fold.rows.of(HOLD)
     hold = holds.get(logged.event.hold_id)
     holds.put(replace(hold, version=hold.version + 1, updated_at=logged.recorded_at, **changes))
 
 
-def hold_of(logged: Logged[HoldCaptured | HoldReleased]) -> Iterable[Key]:
+def hold_of(logged: Logged[Ending]) -> Iterable[Key]:
     """Name the hold that `logged` is about."""
     return ((HOLD, logged.event.hold_id),)
 
@@ -103,9 +120,11 @@ PROJECTOR = Projector(
     "holds",
     (HOLD,),
     {
+        UserDeleted: erasing(HOLD),
         HoldPlaced: On(placed, streams=account_of),
         HoldCaptured: On(captured, hold_of),
         HoldReleased: On(released, hold_of),
+        HoldExpired: On(expired, hold_of),
     },
     looks_up=(AccountOpened,),
 )
@@ -123,14 +142,15 @@ async def one(pool: Pool, hold_id: str, now: str) -> Item | None:
 
 LAPSED = "(status = 'ACTIVE' AND coalesce(expires_at <= %(now)s, false))"
 STATUS = f"CASE WHEN {LAPSED} THEN 'EXPIRED' ELSE status END"
+VERSION = f"version + {LAPSED}::int"
 SHAPE = f"""
 id, account_id, user_id, purpose, {STATUS} AS status, read.money(amount, currency) AS amount,
 read.money(captured_amount, currency) AS captured_amount,
 read.money(CASE WHEN {LAPSED} THEN 0 ELSE remaining_amount END, currency) AS remaining_amount,
 currency, description, reference, destination_account_id, payment_id, placed_by, expires_at,
-version, inserted_at, updated_at
+{VERSION} AS version, inserted_at, updated_at
 """
-ONE = item_query("read.holds", SHAPE, "version", "ARRAY[user_id::text]")
+ONE = item_query("read.holds", SHAPE, VERSION, "ARRAY[user_id::text]")
 LISTING = Listing(
     name="holds",
     table="read.holds",

@@ -1,4 +1,4 @@
-"""Known: what a fold may look up because it never changes: data keys, and how a stream began."""
+"""Known: what a fold may look up: how a stream began, and data keys until they are destroyed."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, get_type_hints
@@ -33,10 +33,14 @@ SEALED_FIELDS = {kind: sealed_fields(kind) for kind in EVENT_TYPES.values()}
 
 
 class Known:
-    """Filled for each batch before it is folded, so that the fold itself asks nobody."""
+    """Filled for each batch before it is folded, so that the fold itself asks nobody.
 
-    def __init__(self, keks: KeyEncryptionKeys) -> None:
-        self.keks = keks
+    `whole`: everything that its rows tell was read with its keys, so that a key it never had has
+    told nothing.
+    """
+
+    def __init__(self, keks: KeyEncryptionKeys, *, whole: bool = False) -> None:
+        self.keks, self.whole = keks, whole
         self.keys: dict[str, DataKey] = {}
         self.beginnings: dict[str, Event] = {}
 
@@ -48,6 +52,7 @@ class Known:
             self.beginnings.clear()
         if len(self.keys) > REMEMBERED_MAX:
             self.keys.clear()
+            self.whole = False
         for logged in batch:
             if logged.version == 1 and isinstance(logged.event, BEGINNINGS):
                 self.beginnings[logged.stream_id] = logged.event
@@ -75,6 +80,19 @@ class Known:
         """Read what names a person; None once its key is gone."""
         return reveal(sealed, self.keys) if sealed.kid in self.keys else None
 
+    def may_have_told(self, kid: str) -> bool:
+        """Say whether rows may tell what was sealed under a key."""
+        return kid in self.keys or not self.whole
+
+    def lose(self, kid: str) -> None:
+        """Forget a key that has been destroyed."""
+        self.keys.pop(kid, None)
+
+    def owner(self, sealed: Sealed) -> str | None:
+        """Return whose key personal text was sealed under; None once it is gone."""
+        key = self.keys.get(sealed.kid)
+        return None if key is None else key.subject
+
     def account(self, account_id: str) -> AccountOpened:
         """Return how an account began; raises `KeyError` when it never did."""
         return self.beginning(f"account-{account_id}", AccountOpened)
@@ -95,6 +113,9 @@ def kids_of(batch: Iterable[Logged[Event]]) -> set[str]:
             sealed = getattr(event, field)
             if sealed is not None:
                 kids.add(sealed.kid)
+        if logged.trace is not None:
+            metadata = logged.trace.metadata
+            kids.update(each.kid for each in (metadata.ip, metadata.user_agent) if each)
     return kids
 
 

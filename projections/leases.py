@@ -75,8 +75,13 @@ def listed(leases: Collection[Lease]) -> tuple[Sequence[str], Sequence[int]]:
 
 
 def resume(connection: Connection, projection: str) -> bool:
-    """Let a projection that has failed try again; False when it had not failed."""
+    """Let a projection that has failed or was paused go on; False when it did already."""
     return connection.execute(RESUME, (projection,)).rowcount == 1
+
+
+def pause(connection: Connection, projection: str) -> bool:
+    """Stop a projection after its batch in flight until it is resumed; False when it was paused."""
+    return connection.execute(PAUSE, (projection,)).rowcount == 1
 
 
 ENSURE = """
@@ -86,7 +91,7 @@ ACQUIRE = """
 UPDATE read.checkpoints
 SET holder = %s, backend = pg_backend_pid(), token = token + 1,
     lease_until = now() + %s * interval '1 second'
-WHERE projection = ANY(%s) AND status <> 'failed' AND (
+WHERE projection = ANY(%s) AND status <> 'failed' AND paused_at IS NULL AND (
     holder IS NULL OR holder = %s OR lease_until < now()
     OR backend NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)
 )
@@ -104,6 +109,7 @@ UPDATE read.checkpoints AS c
 SET lease_until = now() + %s * interval '1 second', updated_at = now()
 FROM unnest(%s::text[], %s::bigint[]) AS ours (projection, token)
 WHERE c.projection = ours.projection AND c.token = ours.token AND c.status <> 'failed'
+    AND c.paused_at IS NULL
 RETURNING c.projection
 """
 RELEASE = """
@@ -118,7 +124,7 @@ WITH moved AS (
     SET position = %s, lease_until = now() + %s * interval '1 second', updated_at = now()
     FROM unnest(%s::text[], %s::bigint[]) AS ours (projection, token)
     WHERE c.projection = ours.projection AND c.token = ours.token AND c.position = %s
-        AND c.status <> 'failed'
+        AND c.status <> 'failed' AND c.paused_at IS NULL
     RETURNING c.projection, c.position
 )
 SELECT count(pg_notify(%s, projection || ':' || position)) FROM moved
@@ -134,6 +140,11 @@ SELECT count(pg_notify(%s, projection || ':failed')) FROM failed
 """
 RESUME = """
 UPDATE read.checkpoints
-SET status = 'running', last_error = NULL, holder = NULL, updated_at = now()
-WHERE projection = %s AND status = 'failed'
+SET status = CASE WHEN status = 'failed' THEN 'running' ELSE status END, last_error = NULL,
+    holder = NULL, paused_at = NULL, updated_at = now()
+WHERE projection = %s AND (status = 'failed' OR paused_at IS NOT NULL)
+"""
+PAUSE = """
+UPDATE read.checkpoints SET paused_at = now(), holder = NULL, updated_at = now()
+WHERE projection = %s AND paused_at IS NULL
 """

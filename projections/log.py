@@ -6,8 +6,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 from psycopg import Connection
 
+from ledger.events.audit import SecurityEvent
 from ledger.events.event import Event
-from ledger.events.recorded import EVENT_TYPES
+from ledger.events.recorded import EVENT_TYPES, Metadata
 from schema.upcasters import current_version, upcast
 
 E_co = TypeVar("E_co", covariant=True)
@@ -18,14 +19,23 @@ Line: TypeAlias = tuple[int, str, int, str, int, str, bytes | None]
 END_OF_TIME = 2**63 - 1
 
 
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """Who asked and from where, for the events whose read model tells it."""
+
+    id: str
+    metadata: Metadata
+
+
 class Logged(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
-    """An event as read models see it: what happened, where and when."""
+    """An event as read models see it: what happened, where and when, and since when it counts."""
 
     position: int
     stream_id: str
     version: int
     recorded_at: str
     event: E_co
+    effective_at: str = ""
+    trace: Trace | None = None
 
     @property
     def subject(self) -> str:
@@ -50,9 +60,10 @@ class Undecodable(Exception):
 
 
 class Payload(msgspec.Struct, Generic[E_co], frozen=True, gc=False):
-    """The one field of an envelope that read models need."""
+    """The fields of an envelope that read models need."""
 
     data: E_co
+    effective_at: str
 
 
 def decoder_of(event_type: type[Event]) -> Callable[[bytes], Payload[Event]]:
@@ -61,16 +72,23 @@ def decoder_of(event_type: type[Event]) -> Callable[[bytes], Payload[Event]]:
 
 
 DECODERS = {name: decoder_of(kind) for name, kind in EVENT_TYPES.items()}
+decode_trace = msgspec.json.Decoder(Trace).decode
 CURRENT = {name: current_version(name) for name in EVENT_TYPES}
 decode_any = msgspec.json.Decoder(Payload[dict[str, Any]]).decode
 
 
 def decode_event(name: str, schema_version: int, data: bytes) -> Event:
     """Read the event in stored bytes, lifting older schema versions."""
+    return decode_payload(name, schema_version, data).data
+
+
+def decode_payload(name: str, schema_version: int, data: bytes) -> Payload[Event]:
+    """Read the event in stored bytes and since when it counts, lifting older schema versions."""
     if schema_version == CURRENT[name]:
-        return DECODERS[name](data).data
-    payload = upcast(name, schema_version, decode_any(data).data)
-    return msgspec.convert(payload, EVENT_TYPES[name])
+        return DECODERS[name](data)
+    old = decode_any(data)
+    payload = upcast(name, schema_version, old.data)
+    return Payload(msgspec.convert(payload, EVENT_TYPES[name]), old.effective_at)
 
 
 def decode_lines(lines: list[Line]) -> Iterator[Logged[Event]]:
@@ -79,10 +97,19 @@ def decode_lines(lines: list[Line]) -> Iterator[Logged[Event]]:
         if data is None:
             continue
         try:
-            event = decode_event(name, schema_version, data)
+            payload = decode_payload(name, schema_version, data)
+            traced = decode_trace(data) if isinstance(payload.data, SecurityEvent) else None
         except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
             raise Undecodable(position, error) from error
-        yield Logged(position, stream_id, version, recorded_at, event)
+        yield Logged(
+            position,
+            stream_id,
+            version,
+            recorded_at,
+            payload.data,
+            payload.effective_at,
+            traced,
+        )
 
 
 def read_page(

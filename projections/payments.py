@@ -11,10 +11,14 @@ from ledger.events.payment import (
     PaymentCancelled,
     PaymentCompleted,
     PaymentCreated,
+    PaymentEdited,
     PaymentFailed,
     PaymentProcessingStarted,
+    PaymentReversed,
     PaymentSubmitted,
 )
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.filters import SEARCH, amounts, currency, dates, enum, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -37,6 +41,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     payment_type: str
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     status: str = "PENDING"
     processing: str
     priority: int
@@ -57,7 +63,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-PAYMENT = Table("payments", Payment)
+PAYMENT = Table("payments", Payment, texted=True)
 
 
 def created(fold: Fold, logged: Logged[PaymentCreated]) -> None:
@@ -72,6 +78,8 @@ def created(fold: Fold, logged: Logged[PaymentCreated]) -> None:
         payment_type=event.payment_type,
         description=fold.known.text(event.description),
         reference=fold.known.text(event.reference),
+        description_key=key_of(fold.known, event.description),
+        reference_key=key_of(fold.known, event.reference),
         processing=event.processing,
         priority=event.priority,
         scheduled_at=event.scheduled_at,
@@ -83,6 +91,13 @@ def created(fold: Fold, logged: Logged[PaymentCreated]) -> None:
         updated_at=logged.recorded_at,
     )
     fold.rows.of(PAYMENT).put(payment)
+
+
+def edited(fold: Fold, logged: Logged[PaymentEdited]) -> None:
+    event = logged.event
+    texts = {"description": event.description, "reference": event.reference}
+    told = {name: fold.known.text(text) for name, text in texts.items() if text is not None}
+    change(fold, logged, **told)
 
 
 def cancelled(fold: Fold, logged: Logged[PaymentCancelled]) -> None:
@@ -111,6 +126,10 @@ def failed(fold: Fold, logged: Logged[PaymentFailed]) -> None:
     change(fold, logged, status="FAILED", failure_reason=reason, failed_at=at)
 
 
+def undone(fold: Fold, logged: Logged[PaymentReversed]) -> None:
+    change(fold, logged, reversal_posting_id=logged.event.posting_id)
+
+
 def change(fold: Fold, logged: Logged[Any], **changes: Any) -> None:
     """Change the payment of `logged`; every event of its stream is a new version."""
     payments = fold.rows.of(PAYMENT)
@@ -127,12 +146,15 @@ PROJECTOR = Projector(
     "payments",
     (PAYMENT,),
     {
+        UserDeleted: erasing(PAYMENT),
         PaymentCreated: On(created),
+        PaymentEdited: On(edited, payment_of),
         PaymentCancelled: On(cancelled, payment_of),
         PaymentProcessingStarted: On(started, payment_of),
         PaymentSubmitted: On(change, payment_of),
         PaymentCompleted: On(completed, payment_of),
         PaymentFailed: On(failed, payment_of),
+        PaymentReversed: On(undone, payment_of),
     },
 )
 

@@ -3,14 +3,17 @@
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.entries import Entry
 from ledger.events.account import AccountOpened
-from ledger.events.posting import PostingBooked
+from ledger.events.posting import PostingBooked, PostingReversed
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.items import Item, fetch_item, item_query
 from projections.known import Known
 from projections.log import Logged
-from projections.projector import Fold, On, Projector
+from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
 from schema.postgres import Pool
 
@@ -33,6 +36,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: str
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     entries: msgspec.Raw
     payment_id: str | None
     transfer_id: str | None
@@ -46,7 +51,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-POSTING = Table("postings", Posting, kept=False)
+POSTING = Table("postings", Posting, kept=False, texted=True)
 
 
 def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
@@ -57,6 +62,8 @@ def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
         kind=event.kind,
         description=fold.known.text(event.description),
         reference=fold.known.text(event.reference),
+        description_key=key_of(fold.known, event.description),
+        reference_key=key_of(fold.known, event.reference),
         entries=msgspec.Raw(msgspec.json.encode(lines)),
         payment_id=event.payment_id,
         transfer_id=event.transfer_id,
@@ -69,6 +76,21 @@ def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
         updated_at=at,
     )
     fold.rows.of(POSTING).put(posting)
+
+
+def undone(fold: Fold, logged: Logged[PostingReversed]) -> None:
+    postings = fold.rows.of(POSTING)
+    posting = replace(
+        postings.get(logged.subject),
+        reversed_by_posting_id=logged.event.reversal_posting_id,
+        updated_at=logged.recorded_at,
+    )
+    postings.put(posting)
+
+
+def posting_of(logged: Logged[PostingReversed]) -> Iterable[Key]:
+    """Name the posting that `logged` happened to."""
+    return ((POSTING, logged.subject),)
 
 
 def line_of(known: Known, entry: Entry) -> Line:
@@ -94,7 +116,11 @@ def accounts_of(logged: Logged[PostingBooked]) -> Iterable[str]:
 PROJECTOR = Projector(
     "postings",
     (POSTING,),
-    {PostingBooked: On(booked, streams=accounts_of)},
+    {
+        PostingBooked: On(booked, streams=accounts_of),
+        PostingReversed: On(undone, posting_of),
+        UserDeleted: erasing(POSTING),
+    },
     looks_up=(AccountOpened,),
 )
 

@@ -9,6 +9,8 @@ from psycopg import Connection, sql
 from psycopg.adapt import Dumper
 from typing_extensions import override
 
+from schema.seals import ERASED
+
 R = TypeVar("R", bound=msgspec.Struct)
 
 COPY_ROWS = 100
@@ -19,12 +21,17 @@ class Table(msgspec.Struct, Generic[R], frozen=True, eq=False):
     """A table of a read model: rows of type `row`, found by their first field.
 
     `kept`: rows change again and again, so they stay in memory after they were written.
+    The columns `names` tell who the person in the column `owner` is. A `texted` table has texts
+    that somebody wrote, and beside each of them says under whose key.
     """
 
     name: str
     row: type[R]
     key_type: str = "uuid"
     kept: bool = True
+    owner: str = "user_id"
+    names: tuple[str, ...] = ()
+    texted: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -40,7 +47,7 @@ class Table(msgspec.Struct, Generic[R], frozen=True, eq=False):
 class Shelf(Generic[R]):
     """The rows of one table in memory. `complete`: whatever is not here does not exist."""
 
-    __slots__ = ("changed", "complete", "dropped", "fresh", "key", "rows", "table")
+    __slots__ = ("changed", "complete", "dropped", "erased", "fresh", "key", "rows", "table")
 
     def __init__(self, table: Table[R], *, complete: bool) -> None:
         self.table = table
@@ -50,6 +57,7 @@ class Shelf(Generic[R]):
         self.fresh: set[str] = set()
         self.changed: set[str] = set()
         self.dropped: set[str] = set()
+        self.erased: set[tuple[str, str]] = set()
 
     def find(self, key: str) -> R | None:
         """Return the row, or None when there is none."""
@@ -83,6 +91,10 @@ class Shelf(Generic[R]):
             self.changed.discard(key)
             self.dropped.add(key)
 
+    def erase(self, person: str, kid: str) -> None:
+        """Let nothing that was written tell a person, nor what was sealed under their key."""
+        self.erased.add((person, kid))
+
     def unread(self, keys: Iterable[str]) -> list[str]:
         """Return those of `keys` that have to be read before they can be folded over."""
         return [] if self.complete else [key for key in keys if key not in self.rows]
@@ -99,9 +111,10 @@ class Shelf(Generic[R]):
         self.fresh.clear()
         self.changed.clear()
         self.dropped.clear()
-        if not self.table.kept or len(self.rows) > rows_max:
+        if not self.table.kept or len(self.rows) > rows_max or self.erased:
             self.rows.clear()
             self.complete = False
+        self.erased.clear()
 
 
 class Rows:
@@ -134,6 +147,11 @@ class Rows:
         return sum(len(shelf.fresh) + len(shelf.changed) for shelf in self.shelves.values())
 
     @property
+    def erasing(self) -> bool:
+        """Say whether `write` erases somebody."""
+        return any(shelf.erased for shelf in self.shelves.values())
+
+    @property
     def bulky(self) -> bool:
         """Say whether there is so much new that `write` streams it in (not within a pipeline)."""
         return any(len(shelf.fresh) >= COPY_ROWS for shelf in self.shelves.values())
@@ -151,11 +169,24 @@ class Rows:
                 connection.execute(known.upsert, (content,))
             if shelf.dropped:
                 connection.execute(known.delete, (sorted(shelf.dropped),))
+            if shelf.erased:
+                erase(connection, shelf, known)
 
     def wrote(self, rows_max: int) -> None:
         """Start the next batch with clean rows."""
         for shelf in self.shelves.values():
             shelf.wrote(rows_max)
+
+
+def erase(connection: Connection, shelf: Shelf[Any], known: "Statements") -> None:
+    """Erase people from rows that are written."""
+    people = sorted(person for person, _ in shelf.erased)
+    kids = sorted(kid for _, kid in shelf.erased)
+    if shelf.table.names:
+        connection.execute(known.erase_names, (people,))
+    if shelf.table.texted:
+        connection.execute(known.erase_references, (kids,))
+        connection.execute(known.erase_texts, (kids,))
 
 
 def copy(connection: Connection, shelf: Shelf[Any], query: bytes) -> None:
@@ -175,6 +206,9 @@ class Statements(msgspec.Struct, frozen=True):
     upsert: bytes
     delete: bytes
     copy: bytes
+    erase_names: bytes
+    erase_texts: bytes
+    erase_references: bytes
 
 
 @cache
@@ -186,12 +220,20 @@ def statements(table: Table[Any], suffix: str) -> Statements:
         "key_type": sql.Identifier(table.key_type),
         "columns": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         "values": sql.SQL(", ").join(sql.Identifier("excluded", name) for name in table.columns),
+        "owner": sql.Identifier(table.owner),
+        "nulls": sql.SQL(", ").join(
+            sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in table.names
+        ),
+        "erased": sql.Literal(ERASED),
     }
     return Statements(
         select=sql.SQL(SELECT).format(**names).as_bytes(),
         upsert=sql.SQL(UPSERT).format(**names).as_bytes(),
         delete=sql.SQL(DELETE).format(**names).as_bytes(),
         copy=sql.SQL(COPY).format(**names).as_bytes(),
+        erase_names=sql.SQL(ERASE_NAMES).format(**names).as_bytes(),
+        erase_texts=sql.SQL(ERASE_TEXTS).format(**names).as_bytes(),
+        erase_references=sql.SQL(ERASE_REFERENCES).format(**names).as_bytes(),
     )
 
 
@@ -213,3 +255,15 @@ ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW({values})
 """
 DELETE = "DELETE FROM {table} WHERE {key} = ANY(%b::{key_type}[])"
 COPY = "COPY {table} ({columns}) FROM STDIN"
+ERASE_NAMES = "UPDATE {table} SET {nulls} WHERE {owner} = ANY(%b::uuid[])"
+ERASE_TEXTS = """
+UPDATE {table} SET description = {erased}, description_key = NULL,
+    reference = CASE WHEN reference_key = description_key THEN {erased} ELSE reference END,
+    reference_key = nullif(reference_key, description_key)
+WHERE description_key = ANY(%b::uuid[])
+"""
+ERASE_REFERENCES = """
+UPDATE {table} SET reference = {erased}, reference_key = NULL
+WHERE reference_key = ANY(%b::uuid[]) AND reference_key IS DISTINCT FROM description_key
+"""
+"""A second text by another hand than the first; the index of few rows knows just those."""

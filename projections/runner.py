@@ -12,6 +12,7 @@ import structlog
 from ledger.events.event import Event
 from ledger.identity import new_id
 from projections.bell import Bell
+from projections.erasing import forget_kept
 from projections.known import Known
 from projections.leases import Lease, LeaseLost, Leases
 from projections.log import (
@@ -24,6 +25,7 @@ from projections.log import (
     read_page,
 )
 from projections.projector import POISON, Fold, Poisoned, Projector, apply, needs, relevant
+from projections.rebuild import drop_expired
 from projections.rows import Rows
 from schema.postgres import connect
 from schema.seals import KeyEncryptionKeys
@@ -33,7 +35,7 @@ log = structlog.get_logger()
 ROWS_MAX = 20_000
 BATCH_TIMEOUT_MS = 60_000
 RECONNECT_SECONDS = 0.5
-ASK_SECONDS, RENEW_SECONDS = 0.25, 1.0
+ASK_SECONDS, RENEW_SECONDS, TIDY_SECONDS = 0.25, 1.0, 600.0
 UNAPPLICABLE = (Poisoned, Undecodable, *POISON)
 BROKEN = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -67,7 +69,8 @@ class Runner:
         self.known = Known(keks)
         self.followers = {each.name: Follower(each, self.known) for each in projectors}
         self.stopping = Signal()
-        self.renew_at = 0.0
+        self.renew_at = self.tidy_at = 0.0
+        self.connected = True
         self.poll_seconds = 0.025
         self.lease_seconds = 10.0
         self.batch_events = 5_000
@@ -77,17 +80,20 @@ class Runner:
         self.stopping.set()
 
     def run(self) -> None:
-        """Follow the log until stopped, reconnecting for as long as it takes."""
+        """Follow the log until stopped, whatever it takes to reconnect; a loss is said once."""
         while not self.stopping.is_set():
             try:
                 self.follow()
             except BROKEN as error:
-                log.warning("projections.disconnected", error=str(error))
+                if self.connected:
+                    log.warning("projections.disconnected", error=str(error))
+                self.connected = False
                 self.stopping.wait(RECONNECT_SECONDS)
 
     def follow(self) -> None:
         """Follow the log on one connection."""
         with connected(self.dsn) as connection, Bell(self.dsn) as bell:
+            self.connected = True
             leases = Leases(connection, self.holder, self.lease_seconds)
             self.drop(self.followers.values())
             while not self.stopping.is_set():
@@ -107,8 +113,18 @@ class Runner:
             self.followers[name].lease = lease
             log.info("projection.running", projection=name, position=lease.position)
         all_held = len(ours) + len(taken) == len(self.followers)
+        self.tidy(leases)
         pause = min(self.lease_seconds / 3, RENEW_SECONDS) if all_held else ASK_SECONDS
         self.renew_at = monotonic() + pause
+
+    def tidy(self, leases: Leases) -> None:
+        """Drop what rebuilds have put aside for long enough, now and then."""
+        if monotonic() < self.tidy_at:
+            return
+        self.tidy_at = monotonic() + TIDY_SECONDS
+        for follower in self.followers.values():
+            if follower.lease is not None and drop_expired(leases.connection, follower.projector):
+                log.info("projection.kept_tables_dropped", projection=follower.projector.name)
 
     def drop(self, followers: Iterable[Follower]) -> None:
         """Forget leases, and rows that somebody else may write from now on; then look again."""
@@ -181,6 +197,8 @@ class Runner:
         bulky = any(each.fold.rows.bulky for each in group)
         with nullcontext() if bulky else connection.pipeline(), connection.transaction():
             for follower in group:
+                if follower.fold.rows.erasing:
+                    forget_kept(connection, follower.projector)
                 follower.fold.rows.write(connection)
             leases.advance(self.held(group), end)
         for follower in group:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
+from psycopg import AsyncConnection
 
 from projections.cursors import Place
 from projections.page import Keyset, Listing, Offset, Sort, Wanted
@@ -33,20 +34,31 @@ async def fetch_page(
     pool: Pool, listing: Listing, wanted: Wanted, owner: str | None, values: Values | None = None
 ) -> Page:
     """Read one page of the rows of `owner` (None: everybody's); `values` belong to the shape."""
-    given = {**wanted.filters, **(values or {}), "owner": owner}
+    async with pool.connection() as connection:
+        return await read_page(connection, listing, wanted, owner, values or {})
+
+
+async def read_page(
+    connection: AsyncConnection,
+    listing: Listing,
+    wanted: Wanted,
+    owner: str | None,
+    values: Values,
+) -> Page:
+    """Read one page over a connection."""
+    given = {**wanted.filters, **values, "owner": owner}
     match wanted.paging:
         case Keyset(limit, after):
             given |= {f"k{index}": value for index, value in enumerate(after or ())}
-            clauses = clauses_of(listing, wanted, owner, after)
-            rows = await fetch(pool, listing, wanted, clauses, given | paged(limit + 1, 0))
+            query = page_query(listing, wanted, clauses_of(listing, wanted, owner, after))
+            rows = await fetch(connection, query, given | paged(limit + 1, 0))
             return keyset_page(rows, limit, wanted)
         case Offset(page, size):
             clauses = clauses_of(listing, wanted, owner, None)
             offset = min((page - 1) * size, OFFSET_MAX)
-            rows = await fetch(pool, listing, wanted, clauses, given | paged(size, offset))
-            async with pool.connection() as connection:
-                cursor = await connection.execute(count_query(listing, clauses), given)
-                ((total,),) = await cursor.fetchall()
+            query = page_query(listing, wanted, clauses)
+            rows = await fetch(connection, query, given | paged(size, offset))
+            ((total,),) = await fetch(connection, count_query(listing, clauses), given)
             return offset_page(rows, page, size, total)
 
 
@@ -55,13 +67,9 @@ def paged(limit: int, offset: int) -> dict[str, int]:
     return {"limit": limit, "offset": offset, "reach": limit + offset}
 
 
-async def fetch(
-    pool: Pool, listing: Listing, wanted: Wanted, clauses: Clauses, values: Values
-) -> list[tuple[Any, ...]]:
-    """Read rows of JSON followed by their sort keys."""
-    query = page_query(listing, wanted, clauses)
-    async with pool.connection() as connection:
-        return await (await connection.execute(query, values)).fetchall()
+async def fetch(connection: AsyncConnection, query: bytes, values: Values) -> list[tuple[Any, ...]]:
+    """Read rows: of JSON followed by their sort keys, or of counts."""
+    return await (await connection.execute(query, values)).fetchall()
 
 
 def keyset_page(rows: Sequence[tuple[Any, ...]], limit: int, wanted: Wanted) -> Page:

@@ -10,10 +10,10 @@ from projections.rows import Table
 NEW, OLD = "__new", "__old"
 
 
-def create(connection: Connection, tables: Iterable[Table[Any]]) -> None:
+def create(connection: Connection, tables: Iterable[Table[Any]], suffix: str = NEW) -> None:
     """Make empty copies without any index but the key; leftovers of an earlier try are dropped."""
     for table in tables:
-        names = identifiers(table, NEW)
+        names = identifiers(table, suffix)
         connection.execute(sql.SQL(CREATE).format(**names))
         for (option,) in connection.execute(OPTIONS, (table.name,)).fetchall():
             name, _, value = option.partition("=")
@@ -46,10 +46,16 @@ def put_back(connection: Connection, tables: Iterable[Table[Any]]) -> None:
         rename(connection, table, NEW, OLD)
 
 
-def drop(connection: Connection, tables: Iterable[Table[Any]]) -> None:
+def drop(connection: Connection, tables: Iterable[Table[Any]], suffix: str = NEW) -> None:
     """Drop copies that were not put in place."""
     for table in tables:
-        connection.execute(sql.SQL(DROP).format(**identifiers(table, NEW)))
+        connection.execute(sql.SQL(DROP).format(**identifiers(table, suffix)))
+
+
+def drop_kept(connection: Connection, tables: Iterable[Table[Any]]) -> None:
+    """Drop the tables that a rebuild put aside; in the caller's transaction."""
+    for table in tables:
+        connection.execute(sql.SQL(DROP).format(**identifiers(table, OLD)))
 
 
 def rename(connection: Connection, table: Table[Any], old: str, new: str) -> None:

@@ -8,15 +8,24 @@ from msgspec.structs import replace
 from ledger.entries import Entry
 from ledger.errors import Reason
 from ledger.events.account import AccountCredited, AccountDebited, AccountOpened
+from ledger.events.connection import (
+    BankTransactionAmended,
+    BankTransactionDropped,
+    BankTransactionImported,
+    BankTransactionPosted,
+)
 from ledger.events.payment import PaymentCreated
 from ledger.events.posting import PostingBooked
 from ledger.events.transfer import TransferBooked
+from ledger.events.user import UserDeleted
+from ledger.identity import numbered_id
+from projections.erasing import erasing, key_of
 from projections.filters import SEARCH, amounts, currency, dates, enum, identity
 from projections.items import Item, fetch_item, item_query
 from projections.known import Known
 from projections.log import Logged
 from projections.page import Listing, Sort, Wanted
-from projections.projector import Fold, On, Projector
+from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
 from projections.selects import Page, fetch_page
 from schema.postgres import Pool
@@ -35,6 +44,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     direction: str
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     balance_after: int | None = None
     posting_id: str | None
     payment_id: str | None
@@ -61,18 +72,21 @@ KINDS = (
     "ADJUSTMENT",
     "REVERSAL",
 )
-TRANSACTION = Table("transactions", Transaction, kept=False)
+TRANSACTION = Table("transactions", Transaction, kept=False, texted=True)
 
 
 def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
     event, at, known = logged.event, logged.recorded_at, fold.known
     transactions = fold.rows.of(TRANSACTION)
     description, reference = known.text(event.description), known.text(event.reference)
+    description_key = key_of(known, event.description)
+    reference_key = key_of(known, event.reference)
     customers = [entry for entry in event.entries if entry.account_id is not None]
     named_by = namer(known, event)
     for entry in customers:
         account_id = entry.account_id or ""
         other = counterparty(customers, account_id)
+        pending = transactions.find(entry.entry_id)
         transaction = Transaction(
             id=entry.entry_id,
             account_id=account_id,
@@ -83,6 +97,8 @@ def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
             direction="CREDIT" if entry.amount > 0 else "DEBIT",
             description=description,
             reference=reference,
+            description_key=description_key,
+            reference_key=reference_key,
             posting_id=event.posting_id,
             payment_id=event.payment_id,
             transfer_id=event.transfer_id,
@@ -91,7 +107,7 @@ def booked(fold: Fold, logged: Logged[PostingBooked]) -> None:
             named_by=named_by,
             position=logged.position,
             booked_at=at,
-            inserted_at=at,
+            inserted_at=at if pending is None else pending.inserted_at,
             updated_at=at,
         )
         transactions.put(transaction)
@@ -102,6 +118,83 @@ def balance_told(fold: Fold, logged: Logged[AccountDebited | AccountCredited]) -
     transactions = fold.rows.of(TRANSACTION)
     transaction = transactions.get(logged.event.entry_id)
     transactions.put(replace(transaction, balance_after=logged.event.balance_after))
+
+
+def imported(fold: Fold, logged: Logged[BankTransactionImported]) -> None:
+    """Tell a line that an outside bank has yet to book; name one that was booked just now."""
+    event, at, known = logged.event, logged.recorded_at, fold.known
+    if event.provider_status != "pending":
+        return named(fold, logged)
+    transactions = fold.rows.of(TRANSACTION)
+    before = transactions.find(event.transaction_id)
+    pending = Transaction(
+        id=event.transaction_id,
+        account_id=event.account_id,
+        user_id=known.account(event.account_id).user_id,
+        type="IMPORT",
+        status="PENDING",
+        amount=abs(event.amount),
+        currency=event.currency,
+        direction="CREDIT" if event.amount > 0 else "DEBIT",
+        description=known.text(event.description),
+        reference=None,
+        description_key=key_of(known, event.description),
+        reference_key=None,
+        posting_id=None,
+        payment_id=None,
+        transfer_id=None,
+        external_id=event.external_id,
+        counterparty_account_id=None,
+        counterparty_user_id=None,
+        named_by=None,
+        position=logged.position,
+        booked_at=at,
+        inserted_at=at if before is None else before.inserted_at,
+        updated_at=at,
+    )
+    return transactions.put(pending)
+
+
+def named(fold: Fold, logged: Logged[BankTransactionImported | BankTransactionPosted]) -> None:
+    """Give a booked line the name its bank knows it by; one of no amount is not told."""
+    event, transactions = logged.event, fold.rows.of(TRANSACTION)
+    known = transactions.find(event.transaction_id)
+    if event.posting_id is None:
+        return None if known is None else transactions.drop(event.transaction_id)
+    booked_now = transactions.get(event.transaction_id)
+    return transactions.put(replace(booked_now, external_id=event.external_id))
+
+
+def amended(fold: Fold, logged: Logged[BankTransactionAmended]) -> None:
+    """Give the difference that was booked the name of the line it belongs to."""
+    event, transactions = logged.event, fold.rows.of(TRANSACTION)
+    difference = transactions.get(numbered_id(event.posting_id, 1))
+    transactions.put(replace(difference, external_id=event.external_id))
+
+
+def dropped(fold: Fold, logged: Logged[BankTransactionDropped]) -> None:
+    """Take back a line that came to nothing."""
+    if fold.rows.of(TRANSACTION).find(logged.event.transaction_id) is not None:
+        fold.rows.of(TRANSACTION).drop(logged.event.transaction_id)
+
+
+def line_of(
+    logged: Logged[BankTransactionImported | BankTransactionPosted | BankTransactionDropped],
+) -> Iterable[Key]:
+    """Name the transaction that a line of a bank is."""
+    return ((TRANSACTION, logged.event.transaction_id),)
+
+
+def account_of(logged: Logged[BankTransactionImported]) -> Iterable[str]:
+    """Name the account that a line belongs to."""
+    return (f"account-{logged.event.account_id}",)
+
+
+def told_before(logged: Logged[PostingBooked]) -> Iterable[Key]:
+    """Name what may have been told before it was booked: only an outside bank does that."""
+    if logged.event.kind != "IMPORT":
+        return ()
+    return tuple((TRANSACTION, entry.entry_id) for entry in logged.event.entries)
 
 
 def counterparty(customers: list[Entry], account_id: str) -> str | None:
@@ -134,9 +227,14 @@ PROJECTOR = Projector(
     "transactions",
     (TRANSACTION,),
     {
-        PostingBooked: On(booked, streams=streams_of),
+        UserDeleted: erasing(TRANSACTION),
+        PostingBooked: On(booked, told_before, streams_of),
         AccountDebited: On(balance_told),
         AccountCredited: On(balance_told),
+        BankTransactionImported: On(imported, line_of, account_of),
+        BankTransactionPosted: On(named, line_of),
+        BankTransactionAmended: On(amended),
+        BankTransactionDropped: On(dropped, line_of),
     },
     looks_up=(AccountOpened, PaymentCreated, TransferBooked),
 )

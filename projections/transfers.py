@@ -3,14 +3,17 @@
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.events.account import AccountOpened
-from ledger.events.transfer import TransferBooked
+from ledger.events.transfer import TransferBooked, TransferReversed
+from ledger.events.user import UserDeleted
+from projections.erasing import erasing, key_of
 from projections.filters import SEARCH, amounts, currency, dates, identity
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
 from projections.page import Listing, Sort, Wanted
-from projections.projector import Fold, On, Projector
+from projections.projector import Fold, Key, On, Projector
 from projections.rows import Table
 from projections.selects import Page, fetch_page
 from schema.postgres import Pool
@@ -33,6 +36,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fx_quote_id: str | None
     description: str | None
     reference: str | None
+    description_key: str | None
+    reference_key: str | None
     posting_id: str
     reversal_posting_id: str | None = None
     initiated_by: str
@@ -42,7 +47,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-TRANSFER = Table("transfers", Transfer, kept=False)
+TRANSFER = Table("transfers", Transfer, kept=False, texted=True)
 
 
 def booked(fold: Fold, logged: Logged[TransferBooked]) -> None:
@@ -61,6 +66,8 @@ def booked(fold: Fold, logged: Logged[TransferBooked]) -> None:
         fx_quote_id=event.fx_quote_id,
         description=known.text(event.description),
         reference=known.text(event.reference),
+        description_key=key_of(known, event.description),
+        reference_key=key_of(known, event.reference),
         posting_id=event.posting_id,
         initiated_by=event.initiated_by,
         posted_at=at,
@@ -69,6 +76,23 @@ def booked(fold: Fold, logged: Logged[TransferBooked]) -> None:
         updated_at=at,
     )
     fold.rows.of(TRANSFER).put(transfer)
+
+
+def undone(fold: Fold, logged: Logged[TransferReversed]) -> None:
+    transfers = fold.rows.of(TRANSFER)
+    transfer = replace(
+        transfers.get(logged.subject),
+        status="REVERSED",
+        reversal_posting_id=logged.event.posting_id,
+        version=logged.version,
+        updated_at=logged.recorded_at,
+    )
+    transfers.put(transfer)
+
+
+def transfer_of(logged: Logged[TransferReversed]) -> Iterable[Key]:
+    """Name the transfer that `logged` happened to."""
+    return ((TRANSFER, logged.subject),)
 
 
 def accounts_of(logged: Logged[TransferBooked]) -> Iterable[str]:
@@ -80,7 +104,11 @@ def accounts_of(logged: Logged[TransferBooked]) -> Iterable[str]:
 PROJECTOR = Projector(
     "transfers",
     (TRANSFER,),
-    {TransferBooked: On(booked, streams=accounts_of)},
+    {
+        TransferBooked: On(booked, streams=accounts_of),
+        TransferReversed: On(undone, transfer_of),
+        UserDeleted: erasing(TRANSFER),
+    },
     looks_up=(AccountOpened,),
 )
 

@@ -9,12 +9,18 @@ from msgspec.structs import replace
 from ledger.errors import Reason
 from ledger.events.session import SessionStarted
 from ledger.events.user import (
+    UserDeleted,
+    UserEmailChanged,
     UserPasswordSet,
     UserReactivated,
     UserRegistered,
+    UserRenamed,
+    UserRoleChanged,
     UserSessionsInvalidated,
     UserSuspended,
+    UserVerificationChanged,
 )
+from projections.erasing import beginning, erase
 from projections.filters import address, dates, enum, flag
 from projections.items import Item, fetch_item, item_query
 from projections.log import Logged
@@ -40,7 +46,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str
 
 
-USER = Table("users", User)
+USER = Table("users", User, owner="id", names=("email", "full_name"))
 
 
 def registered(fold: Fold, logged: Logged[UserRegistered]) -> None:
@@ -57,12 +63,33 @@ def registered(fold: Fold, logged: Logged[UserRegistered]) -> None:
     fold.rows.of(USER).put(user)
 
 
+def moved(fold: Fold, logged: Logged[UserEmailChanged]) -> None:
+    change(fold, logged, email=fold.known.name(logged.event.email))
+
+
+def renamed(fold: Fold, logged: Logged[UserRenamed]) -> None:
+    change(fold, logged, full_name=fold.known.name(logged.event.full_name))
+
+
+def verified(fold: Fold, logged: Logged[UserVerificationChanged]) -> None:
+    change(fold, logged, verified=logged.event.verified)
+
+
+def promoted(fold: Fold, logged: Logged[UserRoleChanged]) -> None:
+    change(fold, logged, role=logged.event.to)
+
+
 def suspended(fold: Fold, logged: Logged[UserSuspended]) -> None:
     change(fold, logged, status="SUSPENDED")
 
 
 def reactivated(fold: Fold, logged: Logged[UserReactivated]) -> None:
     change(fold, logged, status="ACTIVE")
+
+
+def deleted(fold: Fold, logged: Logged[UserDeleted]) -> None:
+    change(fold, logged, status="DELETED", email=None, full_name=None)
+    erase(fold, logged, (USER,))
 
 
 def signed_in(fold: Fold, logged: Logged[SessionStarted]) -> None:
@@ -93,10 +120,15 @@ PROJECTOR = Projector(
     (USER,),
     {
         UserRegistered: On(registered),
+        UserEmailChanged: On(moved, user_of),
+        UserRenamed: On(renamed, user_of),
+        UserVerificationChanged: On(verified, user_of),
+        UserRoleChanged: On(promoted, user_of),
         UserPasswordSet: On(change, user_of),
         UserSessionsInvalidated: On(change, user_of),
         UserSuspended: On(suspended, user_of),
         UserReactivated: On(reactivated, user_of),
+        UserDeleted: On(deleted, user_of, beginning),
         SessionStarted: On(signed_in, user_of_session),
     },
 )
@@ -112,6 +144,33 @@ async def one(pool: Pool, user_id: str) -> Item | None:
     return await fetch_item(pool, ONE, {"id": user_id})
 
 
+async def stats(pool: Pool) -> bytes:
+    """Count users by what they are; the total is those who are active or suspended."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(STATS)).fetchone()
+    assert row is not None, "an aggregate has one row"
+    counted: bytes = row[0]
+    return counted
+
+
+async def last_login(pool: Pool, user_id: str) -> str | None:
+    """Return when somebody signed in last, as far as is known by now."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(LAST_LOGIN, (user_id,))).fetchone()
+    return None if row is None else row[0]
+
+
+LAST_LOGIN = b"SELECT last_login_at FROM read.users WHERE id = %s"
+STATS = b"""
+SELECT to_json(counted) FROM (
+    SELECT count(*) FILTER (WHERE status <> 'DELETED') AS total_users,
+        count(*) FILTER (WHERE status = 'ACTIVE') AS active_users,
+        count(*) FILTER (WHERE status = 'SUSPENDED') AS suspended_users,
+        count(*) FILTER (WHERE status = 'DELETED') AS deleted_users,
+        count(*) FILTER (WHERE role = 'admin' AND status <> 'DELETED') AS admin_users
+    FROM read.users
+) AS counted
+"""
 SHAPE = """
 id, email, full_name, status, role, status = 'ACTIVE' AS active, verified,
 status = 'SUSPENDED' AS suspended, status = 'DELETED' AS deleted, last_login_at,

@@ -56,8 +56,9 @@ class Rows:
         """Append one command and its events to the arrays."""
         first = self.position + 1
         metadata = msgspec.Raw(encode(each.metadata))
-        for stream_id, version, event in each.events:
-            self.add_event(each.now, metadata, stream_id, version, event)
+        for place, (stream_id, version, event) in enumerate(each.events):
+            times = (each.now, each.back_dated.get(place, each.now))
+            self.add_event(times, metadata, stream_id, version, event)
         if each.events:
             self.recorded_at = each.now
             self.events.add_command(each, len(each.events))
@@ -69,13 +70,31 @@ class Rows:
             self.rows[row.table, row.key] = row
 
     def add_event(
-        self, now: str, metadata: msgspec.Raw, stream_id: str, version: int, event: Any
+        self,
+        times: tuple[str, str],
+        metadata: msgspec.Raw,
+        stream_id: str,
+        version: int,
+        event: Any,
     ) -> None:
-        """Append one event: its canonical bytes, its hash and its place in the chain."""
-        event_id, kind = new_id(), type(event)
+        """Append one event: its canonical bytes, its hash and its place in the chain.
+
+        `times`: when it is recorded, and since when it counts.
+        """
+        (now, effective_at), event_id, kind = times, new_id(), type(event)
         name, schema_version = kind.stored_as, kind.schema_version
         data = encode(
-            Outgoing(event, now, event_id, metadata, now, schema_version, stream_id, version, name)
+            Outgoing(
+                event,
+                effective_at,
+                event_id,
+                metadata,
+                now,
+                schema_version,
+                stream_id,
+                version,
+                name,
+            )
         )
         self.position += 1
         content = content_hash(self.position, data)
@@ -103,7 +122,14 @@ class Rows:
     @property
     def statement(self) -> str:
         """Return the leanest statement that writes everything there is."""
-        return APPEND_ALL if self.claims or self.rows else APPEND
+        if not (self.claims or self.rows):
+            return APPEND
+        return APPEND_AND_REMOVE if self.removed else APPEND_ALL
+
+    @property
+    def removed(self) -> list[PrivateRow]:
+        """Return the private rows that have to go."""
+        return [row for row in self.rows.values() if row.values is None]
 
     def parameters(self) -> list[Any]:
         """Return the parameters of `statement`."""
@@ -112,7 +138,8 @@ class Rows:
         lean += [before.position, *self.events.parameters(), *self.commands.parameters()]
         if not (self.claims or self.rows):
             return lean
-        return [*lean, *claim_columns(self.claims, self.position), *row_columns(self.rows)]
+        all_told = [*lean, *claim_columns(self.claims, self.position), *row_columns(self.rows)]
+        return [*all_told, *removal_columns(self.removed)] if self.removed else all_told
 
 
 def claim_columns(claims: dict[tuple[str, str], ClaimChange], position: int) -> list[Any]:
@@ -136,6 +163,8 @@ def row_columns(rows: dict[tuple[str, str], PrivateRow]) -> list[Any]:
     """Return one JSON document per private table: its rows."""
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in PRIVATE_TABLES}
     for row in rows.values():
+        if row.values is None:
+            continue
         values = {
             name: "\\x" + value.hex() if isinstance(value, bytes) else value
             for name, value in row.values.items()
@@ -144,11 +173,20 @@ def row_columns(rows: dict[tuple[str, str], PrivateRow]) -> list[Any]:
     return [msgspec.json.encode(tables[name]).decode() for name in PRIVATE_TABLES]
 
 
+def removal_columns(rows: list[PrivateRow]) -> list[list[str]]:
+    """Return one array of keys per private table that rows can be removed from."""
+    assert all(row.table in REMOVABLE_TABLES for row in rows), rows
+    return [[row.key for row in rows if row.table == table] for table in REMOVABLE_TABLES]
+
+
+REMOVABLE_TABLES = ("data_keys", "credentials")
 PRIVATE_TABLES = {
     "data_keys": "kid",
     "credentials": "user_id",
     "principals": "user_id",
     "session_state": "session_id",
+    "service_keys": "service_id",
+    "bank_tokens": "connection_id",
 }
 
 WRITES = """
@@ -187,9 +225,11 @@ PRIVATE_WRITES = """, claimed AS (
     SELECT u.n, u.k, u.h, u.x, %b FROM h,
         unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS u (n, k, h, x)
 ), moved AS (
-    UPDATE log.claims SET holder = u.h, expires_at = u.x, position = %b FROM h,
+    INSERT INTO log.claims (namespace, key, holder, expires_at, position)
+    SELECT u.n, u.k, u.h, u.x, %b FROM h,
         unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS u (n, k, h, x)
-    WHERE namespace = u.n AND key = u.k
+    ON CONFLICT (namespace, key) DO UPDATE SET holder = excluded.holder,
+        expires_at = excluded.expires_at, position = excluded.position
 ), freed AS (
     DELETE FROM log.claims USING h, unnest(%b::text[], %b::text[]) AS u (n, k)
     WHERE namespace = u.n AND key = u.k
@@ -214,6 +254,27 @@ PRIVATE_WRITES = """, claimed AS (
     FROM h, json_populate_recordset(NULL::log.session_state, %b::text::json) AS r
     ON CONFLICT (session_id) DO UPDATE SET jti = excluded.jti, alive = excluded.alive,
         expires_at = excluded.expires_at
+), machines AS (
+    INSERT INTO log.service_keys (service_id, key_hash, generation, scopes, status)
+    SELECT r.service_id, r.key_hash, r.generation, r.scopes, r.status
+    FROM h, json_populate_recordset(NULL::log.service_keys, %b::text::json) AS r
+    ON CONFLICT (service_id) DO UPDATE SET
+        key_hash = coalesce(excluded.key_hash, service_keys.key_hash),
+        generation = excluded.generation, scopes = excluded.scopes, status = excluded.status
+), bank_tokens AS (
+    INSERT INTO log.bank_tokens (connection_id, token_ref, key_id, access, refresh, expires_at)
+    SELECT r.connection_id, r.token_ref, r.key_id, r.access, r.refresh, r.expires_at
+    FROM h, json_populate_recordset(NULL::log.bank_tokens, %b::text::json) AS r
+    ON CONFLICT (connection_id) DO UPDATE SET token_ref = excluded.token_ref,
+        key_id = excluded.key_id, access = excluded.access, refresh = excluded.refresh,
+        expires_at = excluded.expires_at
+)
+"""
+
+REMOVALS = """, lost_keys AS (
+    DELETE FROM log.data_keys USING h, unnest(%b::uuid[]) AS u (k) WHERE kid = u.k
+), lost_credentials AS (
+    DELETE FROM log.credentials USING h, unnest(%b::uuid[]) AS u (k) WHERE user_id = u.k
 )
 """
 
@@ -221,6 +282,7 @@ TOLD = "SELECT position FROM h"
 
 APPEND = f"{WRITES} {TOLD}"  # constants
 APPEND_ALL = f"{WRITES} {PRIVATE_WRITES} {TOLD}"  # constants
+APPEND_AND_REMOVE = f"{WRITES} {PRIVATE_WRITES} {REMOVALS} {TOLD}"  # constants
 CHECK = "SELECT position FROM log.head WHERE position = %b AND epoch = %b"
 HEAD = "SELECT position, chain_hash, recorded_at, epoch FROM log.head"
 LOCK = HEAD + " FOR UPDATE"

@@ -22,7 +22,11 @@ class EventColumns:
         self.correlation_id.repeat(Texts.element(metadata.correlation_id), events)
         now = Texts.element(each.now)
         self.recorded_at.repeat(now, events)
-        self.effective_at.repeat(now, events)
+        if not each.back_dated:
+            self.effective_at.repeat(now, events)
+            return
+        for place in range(events):
+            self.effective_at.add(each.back_dated.get(place, each.now))
 
     def parameters(self) -> list[Column]:
         """Return the arrays in the order of the statement."""

@@ -26,6 +26,8 @@ CONNECTION: dict[str, Any] = {
 }
 STATEMENT_TIMEOUT_MS = 5_000
 POOL_TIMEOUT_SECONDS = 2.0
+RECONNECT_SECONDS = 3.0
+"""How long a pool tries by itself, ever more seldom; then the next request has it try at once."""
 WAITING_PER_CONNECTION = 32
 """A burst of requests waits its turn; more would only wait until they time out."""
 
@@ -61,6 +63,7 @@ async def open_pool(dsn: str, size: int, role: Role | None = None) -> Pool:
         check=still_open,
         timeout=POOL_TIMEOUT_SECONDS,
         max_waiting=WAITING_PER_CONNECTION * size,
+        reconnect_timeout=RECONNECT_SECONDS,
     )
     await pool.open(wait=True, timeout=10)
     return pool
@@ -89,7 +92,11 @@ def connect(
 async def connect_async(dsn: str, role: Role | None = None) -> AsyncConnection[tuple[Any, ...]]:
     """Open one asynchronous connection of its own, outside any pool."""
     connection = await AsyncConnection.connect(dsn, **CONNECTION)
-    await configured(role)(connection)
+    try:
+        await configured(role)(connection)
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 

@@ -6,25 +6,34 @@ from typing import Any, TypeAlias
 from msgspec.structs import asdict
 
 from ledger.commands.account import OpenAccount
+from ledger.commands.hold import CaptureClientHold, PlaceClientHold, ReleaseClientHold
 from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
     CreatePayment,
+    EditPayment,
     FailPayment,
     ProcessPayment,
     RecordSubmission,
     RehearsePayment,
 )
+from ledger.commands.period import ClosePeriod, ReopenPeriod
+from ledger.commands.posting import ReversePosting
+from ledger.commands.quote import IssueQuote
+from ledger.commands.service_account import CreateServiceAccount, RotateServiceKey
 from ledger.commands.session import EndSession, RefreshSession, StartSession
-from ledger.commands.transfer import MakeTransfer
+from ledger.commands.transfer import MakeTransfer, MakeTransfers
 from ledger.commands.user import RegisterUser
 from ledger.events.account import AccountCredited, AccountOpened, HoldPlaced
 from ledger.events.event import Event, Sealed
 from ledger.events.payment import PaymentCreated
+from ledger.events.period import Sum
 from ledger.events.recorded import Actor
+from ledger.events.service_account import ServiceAccountCreated
 from ledger.events.session import SessionStarted
 from ledger.events.user import UserRegistered
 from ledger.identity import derived_id
+from ledger.policies.access import SCOPES, ServiceActor
 from ledger.policies.limits import Rules
 
 Line: TypeAlias = tuple[str, Event]
@@ -42,6 +51,8 @@ HERS, ALSO_HERS, HIS, FOREIGN = (identity(name) for name in ("hers", "also hers"
 PAYMENT, OTHER_PAYMENT, TRANSFER, POSTING, OTHER_POSTING = (
     identity(name) for name in ("payment", "other payment", "transfer", "posting", "other posting")
 )
+BULK, QUOTE, REVERSAL = (identity(name) for name in ("bulk", "quote", "reversal"))
+HOLD, OTHER_HOLD = identity("hold"), identity("other hold")
 SESSION, FIRST, SECOND, THIRD = (identity(name) for name in ("session", "first", "second", "third"))
 
 
@@ -51,6 +62,8 @@ def human(user_id: str, role: str = "user") -> Actor:
 
 AS_ANNA, AS_BORIS, AS_ADA = human(ANNA), human(BORIS), human(ADA, "admin")
 AS_SUE, AS_AUDREY = human(SUE, "support"), human(AUDREY, "auditor")
+ROBOT = identity("robot")
+AS_ROBOT = ServiceActor(type="service", id=ROBOT, role="service", scopes=frozenset(SCOPES))
 
 NOON = "2026-03-14T12:00:00.000000Z"
 BEFORE_MIDNIGHT = "2026-03-14T23:59:59.999999Z"
@@ -105,6 +118,12 @@ def account(account_id: str, owner: str, *, balance: int = 0, **terms: Any) -> l
     return lines
 
 
+def machine(*scopes: str) -> list[Line]:
+    """Return a service account with its first key."""
+    fact = ServiceAccountCreated(name="Payroll", scopes=scopes, key_prefix=f"lbk_{ROBOT}_1")
+    return [(f"service-{ROBOT}", fact)]
+
+
 PEOPLE: list[Line] = [
     *user(ANNA),
     *user(BORIS),
@@ -120,6 +139,7 @@ TOWN: list[Line] = [
     *account(FOREIGN, BORIS, currency="JPY"),
 ]
 """Anna has 1,000.00 USD in HERS; Boris has nothing in HIS (USD) and FOREIGN (JPY)."""
+TOWN_WITH_ROBOT: list[Line] = [*TOWN, *machine(*SCOPES)]
 
 
 def registration(user_id: str, **fields: Any) -> RegisterUser:
@@ -155,6 +175,45 @@ def transfer(amount: str = "10.00", **fields: Any) -> MakeTransfer:
         "description": seal("Rent"),
     }
     return MakeTransfer(amount=amount, **(known | fields))
+
+
+def transfers(*each: MakeTransfer, atomic: bool = True) -> MakeTransfers:
+    return MakeTransfers(bulk_id=BULK, transfers=each, atomic=atomic)
+
+
+def exchange(amount: str = "10.00", **fields: Any) -> MakeTransfer:
+    """Return a transfer from HERS (USD) to FOREIGN (JPY) by QUOTE."""
+    return transfer(amount, **({"destination_account_id": FOREIGN, "fx_quote_id": QUOTE} | fields))
+
+
+def quoting(**fields: Any) -> IssueQuote:
+    """Return the wish for QUOTE: 10.00 USD for yen at 150.125, for half a minute."""
+    known: dict[str, Any] = {
+        "quote_id": QUOTE,
+        "source_currency": "USD",
+        "destination_currency": "JPY",
+        "source_amount": 1_000,
+        "destination_amount": None,
+        "rate": "150.125",
+        "rate_source": "tests",
+        "rate_as_of": NOON,
+        "lasts_seconds": 30,
+    }
+    return IssueQuote(**(known | fields))
+
+
+def reversal(posting_id: str = POSTING, **fields: Any) -> ReversePosting:
+    known: dict[str, Any] = {"reversal_posting_id": REVERSAL, "reason": "Booked by mistake"}
+    return ReversePosting(posting_id=posting_id, **(known | fields))
+
+
+def closing(period: str = "2026-02", seen: int = 0) -> ClosePeriod:
+    sums = (Sum(code="customers:USD", currency="USD", debit_total="0", credit_total="0"),)
+    return ClosePeriod(period=period, position=7, sums=sums, seen=seen)
+
+
+def reopening(period: str = "2026-02") -> ReopenPeriod:
+    return ReopenPeriod(period=period, reason="A statement came late")
 
 
 def wish(amount: str = "10.00", **fields: Any) -> CreatePayment:
@@ -193,6 +252,31 @@ def process(payment_id: str = PAYMENT, trigger: str = "caller") -> ProcessPaymen
 
 def cancel(payment_id: str = PAYMENT) -> CancelPayment:
     return CancelPayment(payment_id=payment_id)
+
+
+def edit(payment_id: str = PAYMENT, **texts: Sealed) -> EditPayment:
+    return EditPayment(payment_id=payment_id, **texts)
+
+
+def placing(amount: str = "10.00", hold_id: str = HOLD, **fields: Any) -> PlaceClientHold:
+    """Return a hold on HERS for an hour; `fields` replace what it says."""
+    known: dict[str, Any] = {
+        "account_id": HERS,
+        "currency": None,
+        "description": seal("Deposit"),
+        "expires_in_seconds": 3_600,
+    }
+    return PlaceClientHold(amount=amount, hold_id=hold_id, **(known | fields))
+
+
+def capturing(amount: str | None = None, hold_id: str = HOLD, **fields: Any) -> CaptureClientHold:
+    """Return a capture to HIS; `fields` replace what it says."""
+    known: dict[str, Any] = {"posting_id": POSTING, "destination_account_id": HIS}
+    return CaptureClientHold(amount=amount, hold_id=hold_id, **(known | fields))
+
+
+def releasing(hold_id: str = HOLD) -> ReleaseClientHold:
+    return ReleaseClientHold(hold_id=hold_id)
 
 
 def submission(
@@ -242,6 +326,24 @@ def session_started(user_id: str = ANNA) -> tuple[str, SessionStarted]:
 
 def sign_in(user_id: str = ANNA) -> StartSession:
     return StartSession(session_id=SESSION, user_id=user_id, jti=FIRST, expires_at=NEXT_NOON)
+
+
+def new_machine(**fields: Any) -> CreateServiceAccount:
+    known: dict[str, Any] = {
+        "service_id": ROBOT,
+        "name": "Payroll",
+        "scopes": ("transfers:write",),
+        "key_prefix": f"lbk_{ROBOT}_1",
+        "key_hash": b"1" * 32,
+        "data_key_id": identity("key of robot"),
+    }
+    return CreateServiceAccount(**(known | fields))
+
+
+def new_key(number: int = 2) -> RotateServiceKey:
+    """Return the wish for a machine's key of this number."""
+    digest = str(number).encode() * 32
+    return RotateServiceKey(service_id=ROBOT, key_prefix=f"lbk_{ROBOT}_{number}", key_hash=digest)
 
 
 def refresh(jti: str = FIRST, new_jti: str = SECOND, **fields: Any) -> RefreshSession:

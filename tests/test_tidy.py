@@ -12,7 +12,7 @@ FUNCTION_LINES_MAX, FILE_LINES_MAX, TEST_FILE_LINES_MAX = 40, 300, 400
 
 UNKEPT = {".venv", ".git", "__pycache__", "node_modules", "ledgerbank-data", "static"}
 PROSE = {".py", ".sql", ".sh", ".toml", ".yml", ".yaml", ".md", ".tsv", ".html", ""}
-PROGRAMS = ("ops/py", "ops/up", "ops/test", "ops/bench", "ops/check", ".ci/run")
+PROGRAMS = ("ops/py", "ops/up", "ops/test", "ops/bench", "ops/backup", "ops/check", ".ci/run")
 
 BANNED_FILES = {
     "utils",

@@ -61,19 +61,10 @@ def give_up(_run: Run, failure: Failure) -> Verdict:
     return Discarded(failure.reason)
 
 
-def nothing_to_undo(_job: Job) -> None:
-    """Let a job be cancelled without further ado."""
-
-
-def nothing_against(_subject_id: str) -> None:
-    """Let a dead job be asked for again whatever became of its subject."""
-
-
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of work. `perform` may be run again from its start at any time.
 
-    `exhausted` ends the subject's story after the last try; `cancel` and `revive` may refuse that
-    staff cancel a job or ask again for a dead one, or do what must go with it.
+    `exhausted` ends the subject's story after the last try.
     """
 
     name: str
@@ -83,8 +74,6 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     exhausted: Callable[[Run, Failure], Verdict] = give_up
     unforeseen: Reason = Reason.INTERNAL_SERVER_ERROR
     rules: RetryRules | None = None
-    cancel: Callable[[Job], None] = nothing_to_undo
-    revive: Callable[[str], None] = nothing_against
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):

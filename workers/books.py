@@ -15,6 +15,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 
     `submissions` counts how often a PROCESSING payment went to its rail. `failed_at_once`: the
     checks of a start in the background said no, so that nothing was ever on its way.
+    `scheduled`: it has a date on which it starts by itself.
     """
 
     payment_id: str
@@ -28,6 +29,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     submissions: int = 0
     failure_reason: str | None = None
     failed_at_once: bool = False
+    scheduled: bool = False
 
 
 class Books(Protocol):
@@ -72,5 +74,6 @@ def payment_of(payment_id: str, state: Any) -> Payment:
         destination_account_id=state.terms.destination_account_id,
         submissions=state.submissions if status == "PROCESSING" else 0,
         failure_reason=state.reason if failed else None,
+        scheduled=state.terms.scheduled_at is not None,
         failed_at_once=failed and state.started_at == state.failed_at,
     )

@@ -63,6 +63,8 @@ def try_again(
     """Close an attempt that failed: its job waits for the next one."""
     counts = isinstance(step, Retry)
     values = {
+        "at": at,
+        "reason": failure.reason,
         "due": at + timedelta(milliseconds=step.delay_ms),
         "max_attempts": step.max_attempts,
         "failures": 1 if counts else 0,
@@ -77,7 +79,8 @@ def discard(
 ) -> None:
     """Close a job that failed for good, with its dead letter, in the caller's transaction."""
     error = error_of(held.job, failure, at)
-    close(connection, DISCARD, held, {"at": at, "max_attempts": max_attempts, "error": error})
+    values = {"at": at, "reason": failure.reason, "max_attempts": max_attempts, "error": error}
+    close(connection, DISCARD, held, values)
     bury(connection, held.job, failure, at)
 
 
@@ -98,12 +101,18 @@ def reap(connection: Connection[Any], at: datetime) -> list[Job]:
 def reap_one(connection: Connection[Any], job: Job, at: datetime) -> None:
     """Count the death of a worker against its job."""
     failure = Failure(Reason.INTERNAL_SERVER_ERROR)
-    values = {"id": job.id, "at": at, "error": error_of(job, failure, at)}
+    error = error_of(job, failure, at)
+    values = {"id": job.id, "at": at, "reason": failure.reason, "error": error}
     if job.deaths + 1 < DEATHS_MAX:
         connection.execute(RESUME, values)
         return
     connection.execute(POISONED, values)
     bury(connection, job, failure, at)
+
+
+def call_off(connection: Connection[Any], job_id: str, at: datetime) -> None:
+    """End a job whose work is unwanted; whoever is at it finds its lease lost."""
+    connection.execute(CALL_OFF, {"id": job_id, "at": at})
 
 
 def close(
@@ -124,11 +133,18 @@ def error_of(job: Job, failure: Failure, at: datetime) -> str:
 
 
 CLAIM = b"""
-UPDATE work.jobs
-SET state = 'executing', attempt = failures + 1,
-    attempted_at = %(at)s, lease_token = %(token)s, lease_until = %(until)s
-WHERE id = %(id)s AND state IN ('available', 'scheduled', 'retryable') AND scheduled_at <= %(at)s
-RETURNING *
+WITH claimed AS (
+    UPDATE work.jobs
+    SET state = 'executing', attempt = failures + 1,
+        attempted_at = %(at)s, lease_token = %(token)s, lease_until = %(until)s
+    WHERE id = %(id)s AND state IN ('available', 'scheduled', 'retryable')
+      AND scheduled_at <= %(at)s
+    RETURNING *
+), begun AS (
+    INSERT INTO work.attempts (token, job_id, attempt, started_at)
+    SELECT lease_token, id, attempt, attempted_at FROM claimed
+)
+SELECT * FROM claimed
 """
 
 RENEW = b"""
@@ -139,12 +155,19 @@ RETURNING jobs.id::text
 """
 
 COMPLETE = b"""
+WITH ended AS (
+    UPDATE work.attempts SET ended_at = %(at)s, outcome = 'completed' WHERE token = %(token)s
+)
 UPDATE work.jobs
 SET state = 'completed', completed_at = %(at)s, lease_token = NULL, lease_until = NULL
 WHERE id = %(id)s AND lease_token = %(token)s
 """
 
 TRY_AGAIN = b"""
+WITH ended AS (
+    UPDATE work.attempts SET ended_at = %(at)s, outcome = 'retryable', reason = %(reason)s
+    WHERE token = %(token)s
+)
 UPDATE work.jobs
 SET state = 'retryable', scheduled_at = %(due)s, dispatched_at = NULL,
     lease_token = NULL, lease_until = NULL,
@@ -154,6 +177,10 @@ WHERE id = %(id)s AND lease_token = %(token)s
 """
 
 DISCARD = b"""
+WITH ended AS (
+    UPDATE work.attempts SET ended_at = %(at)s, outcome = 'discarded', reason = %(reason)s
+    WHERE token = %(token)s
+)
 UPDATE work.jobs
 SET state = 'discarded', completed_at = %(at)s, lease_token = NULL, lease_until = NULL,
     max_attempts = GREATEST(attempt, %(max_attempts)s), errors = errors || %(error)s::jsonb
@@ -161,6 +188,10 @@ WHERE id = %(id)s AND lease_token = %(token)s
 """
 
 HAND_BACK = b"""
+WITH ended AS (
+    UPDATE work.attempts SET ended_at = clock_timestamp(), outcome = 'handed_back'
+    WHERE token = %(token)s
+)
 UPDATE work.jobs
 SET state = 'available', dispatched_at = NULL, lease_token = NULL, lease_until = NULL
 WHERE id = %(id)s AND lease_token = %(token)s
@@ -175,6 +206,10 @@ FOR UPDATE SKIP LOCKED
 """
 
 RESUME = b"""
+WITH ended AS (
+    UPDATE work.attempts SET ended_at = %(at)s, outcome = 'worker_died', reason = %(reason)s
+    WHERE job_id = %(id)s AND ended_at IS NULL
+)
 UPDATE work.jobs
 SET state = 'available', dispatched_at = NULL, lease_token = NULL, lease_until = NULL,
     deaths = deaths + 1, errors = errors || %(error)s::jsonb
@@ -182,8 +217,22 @@ WHERE id = %(id)s
 """
 
 POISONED = b"""
+WITH ended AS (
+    UPDATE work.attempts SET ended_at = %(at)s, outcome = 'worker_died', reason = %(reason)s
+    WHERE job_id = %(id)s AND ended_at IS NULL
+)
 UPDATE work.jobs
 SET state = 'discarded', completed_at = %(at)s, lease_token = NULL, lease_until = NULL,
     deaths = deaths + 1, errors = errors || %(error)s::jsonb
 WHERE id = %(id)s
+"""
+
+CALL_OFF = b"""
+WITH ended AS (
+    UPDATE work.attempts SET ended_at = %(at)s, outcome = 'cancelled'
+    WHERE job_id = %(id)s AND ended_at IS NULL
+)
+UPDATE work.jobs
+SET state = 'cancelled', completed_at = %(at)s, lease_token = NULL, lease_until = NULL
+WHERE id = %(id)s AND state IN ('available', 'scheduled', 'executing', 'retryable')
 """

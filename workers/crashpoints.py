@@ -20,16 +20,25 @@ POINTS = (
     "before_close",
 )
 """Every crash point, in the order in which a payment passes them."""
+OF_BANKS = (
+    "after_tokens_answered",
+    "after_tokens_kept",
+    "after_bank_page",
+    "after_bank_read",
+    "after_tokens_revoked",
+)
+"""Those that the work with outside banks passes."""
+ALL = (*POINTS, *OF_BANKS)
 
 
 def harmless(point: str) -> None:
     """Pass `point` by: what production does."""
-    assert point in POINTS, point
+    assert point in ALL, point
 
 
 def deadly(armed: str) -> CrashPoint:
     """Return a crash point that kills this process, as `kill -9` does, when it reaches `armed`."""
-    assert armed in POINTS, f"no crash point {armed}; there are {', '.join(POINTS)}"
+    assert armed in ALL, f"no crash point {armed}; there are {', '.join(ALL)}"
 
     def crash(point: str) -> None:
         harmless(point)

@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from schema.blocking import BlockingPool, configure, still_open
-from schema.postgres import CONNECTION, POOL_TIMEOUT_SECONDS
+from schema.postgres import CONNECTION, POOL_TIMEOUT_SECONDS, RECONNECT_SECONDS
 
 Pool: TypeAlias = BlockingPool
 """Blocking connections of role `ledgerbank_app`, for threads; `json` arrives as bytes."""
@@ -29,6 +29,7 @@ def open_pool(dsn: str, size: int) -> Pool:
         configure=configure,
         check=still_open,
         timeout=POOL_TIMEOUT_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
     )
     pool.open(wait=True, timeout=10)
     return pool

@@ -7,7 +7,6 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from ledger.errors import Reason, Refused
 from ledger.identity import derived_id
 from workers.jobs import Cause, Job, JobWanted, ask
 from workers.retries import Failure
@@ -57,14 +56,15 @@ def bury(connection: Connection[Any], job: Job, failure: Failure, at: datetime) 
     )
 
 
-def exhume(connection: Connection[Any], identity: str, at: datetime) -> tuple[DeadLetter, Job]:
-    """Ask for a new job on the subject of a dead letter; a second time is refused.
+def exhume(connection: Connection[Any], identity: str, at: datetime) -> Job | None:
+    """Ask for a new job on the subject of a dead letter; None for one that had its new job.
 
-    Both rows are written in the caller's database transaction.
+    Both rows are written in the caller's database transaction. While other work of the same kind
+    on the same subject is open, that is the job.
     """
     letter = locked(connection, identity)
-    if letter.status == "RETRIED":
-        raise Refused(Reason.ALREADY_PROCESSED, dead_letter_id=letter.id)
+    if letter is None or letter.status == "RETRIED":
+        return None
     wanted = JobWanted(
         actor=letter.actor,
         queue=letter.queue,
@@ -76,7 +76,8 @@ def exhume(connection: Connection[Any], identity: str, at: datetime) -> tuple[De
         arguments=letter.arguments,
     )
     job = ask(connection, wanted, story_of(letter), at)
-    return one_letter(connection, MARK_RETRIED, {"id": letter.id, "job": job.id, "at": at}), job
+    connection.execute(MARK_RETRIED, {"id": letter.id, "job": job.id, "at": at})
+    return job
 
 
 def story_of(letter: DeadLetter) -> Cause:
@@ -89,17 +90,12 @@ def story_of(letter: DeadLetter) -> Cause:
     )
 
 
-def locked(connection: Connection[Any], identity: str) -> DeadLetter:
+def locked(connection: Connection[Any], identity: str) -> DeadLetter | None:
     """Return one dead letter, nobody else's until the database transaction ends."""
-    return one_letter(connection, LOCK, {"id": identity})
-
-
-def one_letter(connection: Connection[Any], query: bytes, values: dict[str, Any]) -> DeadLetter:
-    """Return the dead letter that `query` selects or updates."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(query, values).fetchone()
+        row = cursor.execute(LOCK, {"id": identity}).fetchone()
     if row is None:
-        raise Refused(Reason.JOB_NOT_FOUND)
+        return None
     identities = {name: row[name] and str(row[name]) for name in ("id", "job_id", "retried_job_id")}
     arguments = msgspec.json.decode(row["arguments"])
     return msgspec.convert({**row, **identities, "arguments": arguments}, DeadLetter)
@@ -124,5 +120,4 @@ MARK_RETRIED = b"""
 UPDATE work.dead_letters
 SET status = 'RETRIED', retried_job_id = %(job)s, retried_at = %(at)s
 WHERE id = %(id)s
-RETURNING *
 """

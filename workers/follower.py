@@ -1,7 +1,9 @@
 """The follower: the loop of the live relay, and the patience of those that stand by."""
 
+from collections.abc import Callable, Sequence
 from threading import Event
 from time import monotonic
+from typing import TypeAlias
 
 import psycopg
 import structlog
@@ -11,6 +13,8 @@ from workers.dispatch import Dispatcher
 from workers.ear import Ear
 from workers.relay import Overtaken, Relay
 
+Chore: TypeAlias = Callable[[], None]
+"""What is done at every sweep, by one process of the deployment; doing it again changes nothing."""
 POLL_MS = 50
 STAND_BY_SECONDS = 2
 UNREACHABLE_SECONDS = 1
@@ -20,9 +24,15 @@ class Follower:
     """Relays, dispatches and sweeps while it holds the lease; else waits for it."""
 
     def __init__(
-        self, relay: Relay, dispatcher: Dispatcher, ear: Ear, sweep_seconds: int = 5
+        self,
+        relay: Relay,
+        dispatcher: Dispatcher,
+        ear: Ear,
+        sweep_seconds: int = 5,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self.relay, self.dispatcher, self.ear = relay, dispatcher, ear
+        self.chores = chores
         self.sweep_seconds = sweep_seconds
         self.log = structlog.get_logger()
         self.sweep_at = self.renew_at = self.publish_at = monotonic()
@@ -76,6 +86,8 @@ class Follower:
         try:
             if monotonic() >= self.sweep_at:
                 self.sweep_at = monotonic() + self.sweep_seconds
+                for chore in self.chores:
+                    chore()
                 self.dispatcher.sweep()
             if busy:
                 self.dispatcher.dispatch()

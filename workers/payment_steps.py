@@ -14,8 +14,7 @@ from ledger.errors import Reason, Refused
 from ledger.identity import derived_id
 from workers.attempts import Actor, Completed, Discarded, Run, Verdict
 from workers.books import Books, Payment
-from workers.jobs import Job
-from workers.payments import PROCESS, QUEUE, START
+from workers.payments import OVERDUE, POLL, PROCESS, QUEUE, START
 from workers.rails.rail import (
     Accepted,
     Answer,
@@ -54,21 +53,51 @@ class PaymentSteps(msgspec.Struct, frozen=True):
                 perform=self.move,
                 exhausted=self.conclude,
                 unforeseen=Reason.PAYMENT_PROCESSING_FAILED,
-                cancel=self.cancel,
-                revive=self.revive,
+            ),
+            Actor(
+                name=POLL,
+                queue=QUEUE,
+                time_limit_seconds=TIME_LIMIT_SECONDS,
+                perform=self.look,
+                exhausted=self.look_later,
+                unforeseen=Reason.PAYMENT_PROCESSING_FAILED,
             ),
         )
 
+    def look(self, run: Run) -> Verdict:
+        """Ask the rail of an accepted payment whether its money has moved."""
+        payment = self.books.payment(run.job.subject_id)
+        if payment.status != "PROCESSING":
+            return Completed()
+        standing = self.rail_of(payment).state_of(payment.payment_id)
+        if isinstance(standing, Accepted | Unknown):
+            return self.look_later(run, Failure(Reason.SETTLEMENT_OVERDUE))
+        try:
+            return self.accept(run, payment, standing)
+        except Refused as refused:
+            return self.look_again(run, refused)
+
+    def look_later(self, run: Run, _: Failure) -> Verdict:
+        """Leave a payment to the next look; after the last one it is overdue, and staff are told.
+
+        It stays on its way, with its hold.
+        """
+        if run.job.arguments == OVERDUE:
+            return Discarded(Reason.SETTLEMENT_OVERDUE)
+        return Completed()
+
     def start(self, run: Run) -> Verdict:
         """Start a payment in the background; one that the rules refuse has failed (§6.1)."""
+        payment_id = run.job.subject_id
+        trigger = "schedule" if self.books.payment(payment_id).scheduled else "auto"
         try:
             self.books.handle(
-                ProcessPayment(payment_id=run.job.subject_id, trigger="auto"), run.job.context
+                ProcessPayment(payment_id=payment_id, trigger=trigger), run.job.context
             )
         except Refused as refused:
             if refused.reason is not Reason.ALREADY_PROCESSED:
                 raise
-        payment = self.books.payment(run.job.subject_id)
+        payment = self.books.payment(payment_id)
         if payment.failed_at_once:
             return Discarded(reason_of(payment))
         return Completed()
@@ -86,7 +115,14 @@ class PaymentSteps(msgspec.Struct, frozen=True):
             return self.look_again(run, refused)
 
     def submit(self, run: Run, payment: Payment) -> Answer:
-        """Say that the payment goes out, then send it: never the other way round."""
+        """Say that the payment goes out, then send it: never the other way round.
+
+        One that went out before is looked up first: it may have arrived although no answer came.
+        """
+        if payment.submissions > 0:
+            standing = self.rail_of(payment).state_of(payment.payment_id)
+            if not isinstance(standing, Unknown):
+                return standing
         self.record(run, None)
         run.crashpoint("after_submission_recorded")
         return self.rail_of(payment).submit(order_of(payment))
@@ -168,28 +204,6 @@ class PaymentSteps(msgspec.Struct, frozen=True):
         if isinstance(standing, Declined):
             return self.fail(run, failure.reason)
         return self.accept(run, payment, standing)
-
-    def cancel(self, job: Job) -> None:
-        """Fail a payment whose job staff cancel; refused once it was submitted (jobs.md §4)."""
-        payment = self.books.payment(job.subject_id)
-        if payment.status == "PROCESSING" and payment.submissions > 0:
-            raise Refused(Reason.JOB_NOT_CANCELLABLE, job_id=job.id)
-        if payment.status == "PROCESSING":
-            reason = Reason.PROCESSING_CANCELLED
-            self.books.handle(
-                FailPayment(
-                    payment_id=job.subject_id,
-                    reason=reason,
-                    category=reason.fact.category,
-                    attempts=0,
-                ),
-                job.context,
-            )
-
-    def revive(self, payment_id: str) -> None:
-        """Refuse to work again on a payment that has failed: a new one is needed (jobs.md §5)."""
-        if self.books.payment(payment_id).status == "FAILED":
-            raise Refused(Reason.ALREADY_PROCESSED, payment_id=payment_id)
 
     def record(self, run: Run, rail_reference: str | None) -> None:
         """Record a submission, or the reference the rail gave it."""

@@ -4,7 +4,7 @@ The events of one command are never shown apart: a manager is asked what follows
 all events of its command have been folded.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -12,7 +12,8 @@ import msgspec
 from psycopg import Connection
 
 from ledger.events.recorded import Recorded
-from workers.jobs import Cause, JobWanted
+from workers.effects import Effect
+from workers.jobs import Cause
 
 
 class Unseen(msgspec.Struct, frozen=True, tag="unseen"):
@@ -31,7 +32,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class ProcessManager(msgspec.Struct, frozen=True, kw_only=True):
-    """The pure parts of one process manager: events in, jobs out.
+    """The pure parts of one process manager: events in, effects out.
 
     `states` is the union of its states, `Unseen` and `Ended` among them; `key` names the process
     an event belongs to.
@@ -42,16 +43,16 @@ class ProcessManager(msgspec.Struct, frozen=True, kw_only=True):
     states: Any
     key: Callable[[Recorded], str]
     evolve: Callable[[Any, Recorded], Any]
-    react: Callable[[Any, Recorded], list[JobWanted]]
+    react: Callable[[Any, Recorded], Sequence[Effect]]
 
 
-Wish: TypeAlias = tuple[JobWanted, Cause]
+Wish: TypeAlias = tuple[Effect, Cause]
 
 
 def follow(
     connection: Connection[Any], manager: ProcessManager, steps: Iterable[Step]
 ) -> list[Wish]:
-    """Fold `steps` into the stored states of their processes; return the jobs that follow."""
+    """Fold `steps` into the stored states of their processes; return what follows."""
     mine = [step for step in steps if step.recorded.envelope.type in manager.events]
     if not mine:
         return []

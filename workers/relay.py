@@ -14,7 +14,7 @@ from psycopg import Connection
 from ledger.events.recorded import AnyEvent, Envelope, Recorded
 from workers.crashpoints import CrashPoint, harmless
 from workers.database import Clock, Pool, transaction
-from workers.jobs import ask
+from workers.effects import carry_out
 from workers.process_managers import ProcessManager, Step, follow
 
 Decode: TypeAlias = Callable[[str, int, bytes], Envelope[AnyEvent]]
@@ -102,13 +102,13 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def ask_all(self, connection: Connection[Any], steps: list[Step]) -> None:
-        """Let every process manager fold the events, and insert the jobs that follow."""
+        """Let every process manager fold the events, and carry out what follows."""
         if not steps:
             return
         at = self.clock(connection)
         for manager in self.managers:
-            for wanted, cause in follow(connection, manager, steps):
-                ask(connection, wanted, cause, at)
+            for effect, cause in follow(connection, manager, steps):
+                carry_out(connection, effect, cause, at)
 
 
 def boundary(connection: Connection[Any], wanted: int, head: int) -> int:

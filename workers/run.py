@@ -18,7 +18,7 @@ from workers.crashpoints import CrashPoint, harmless
 from workers.database import Clock, Pool, database_clock
 from workers.dispatch import Dispatcher
 from workers.ear import Ear
-from workers.follower import Follower
+from workers.follower import Chore, Follower
 from workers.heartbeat import Heartbeat
 from workers.process_managers import ProcessManager
 from workers.relay import Decode, Relay
@@ -58,6 +58,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     sweep_seconds: int = 5
     relaying: bool = True
     stop_seconds: int = STOP_SECONDS
+    chores: Sequence[Chore] = ()
 
 
 def run(parts: Parts, stop: Event) -> None:
@@ -137,7 +138,7 @@ def follower_of(parts: Parts) -> Follower:
         queues=sorted({*QUEUES, *parts.queues}),
         crashpoint=parts.crashpoint,
     )
-    return Follower(relay, dispatcher, Ear(parts.connect), parts.sweep_seconds)
+    return Follower(relay, dispatcher, Ear(parts.connect), parts.sweep_seconds, parts.chores)
 
 
 def stop_workers(workers: Sequence[dramatiq.Worker], seconds: int) -> None:

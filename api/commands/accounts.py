@@ -26,8 +26,8 @@ ACCOUNT_TYPES = ("CHECKING", "SAVINGS", "CREDIT", "INVESTMENT")
 async def open_account(call: Call) -> Bare:
     """Open an account for the caller, or for whom the caller may open one."""
     body, account_id = call.body, new_id()
-    user_id = body.get("user_id") or caller_id(call)
-    refuse_link(body)
+    user_id = body.get("user_id") or own_id(call)
+    refuse_half_a_link(body)
     command = OpenAccount(
         account_id=account_id,
         user_id=user_id,
@@ -38,19 +38,26 @@ async def open_account(call: Call) -> Bare:
         credit_limit=minor(body, "credit_limit"),
         opening_balance=minor(body, "opening_balance"),
         opening_posting_id=new_id(),
+        bank_connection_id=body.get("bank_connection_id"),
+        external_account_id=body.get("external_account_id"),
     )
     show = partial(show_account, call.use(Rules))
     return await ask(call, command, Told(show=show, status=201, location="/api/accounts/{id}"))
 
 
-def refuse_link(body: Any) -> None:
-    """Refuse an account at an outside bank that nobody is connected to."""
+def own_id(call: Call) -> str:
+    """Return the caller's id; a service account, which has no accounts, must name an owner."""
+    if call.principal.kind == "service":
+        raise Refused(Reason.MISSING_FIELDS, field="user_id")
+    return caller_id(call)
+
+
+def refuse_half_a_link(body: Any) -> None:
+    """Refuse an account at an outside bank without the connection it is read through."""
     if "external_account_id" in body and "bank_connection_id" not in body:
         raise Refused(
             Reason.INVALID_FIELD_VALUE, field="external_account_id", needs="bank_connection_id"
         )
-    if "bank_connection_id" in body:
-        raise Refused(Reason.CONNECTION_NOT_FOUND, bank_connection_id=body["bank_connection_id"])
 
 
 def any_four(account_id: str) -> str:
@@ -77,15 +84,15 @@ def show_account(rules: Rules, loaded: Loaded, reveal: Reveal) -> Account:
         currency=state.currency,
         account_type=state.account_type,
         account_name=reveal(state.account_name),
-        status="ACTIVE",
-        status_reason=None,
+        status=state.status,
+        status_reason=state.status_reason,
         balance=shown(state.balance),
         held=shown(state.held),
         available=shown(state.available),
         credit_limit=shown(state.credit_limit),
-        daily_limit=shown(rules.daily(state.account_type, state.currency)),
-        single_limit=shown(rules.single(state.currency)),
-        limits_overridden=False,
+        daily_limit=shown(daily_limit(rules, state)),
+        single_limit=shown(single_limit(rules, state)),
+        limits_overridden=(state.daily_limit, state.single_limit) != (None, None),
         last_four=state.last_four,
         bank_connection_id=state.bank_connection_id,
         external_account_id=state.external_account_id,
@@ -96,17 +103,28 @@ def show_account(rules: Rules, loaded: Loaded, reveal: Reveal) -> Account:
     )
 
 
+def daily_limit(rules: Rules, state: Any) -> int:
+    """Return the limit of a day: the account's own, or the default of its type."""
+    own: int | None = state.daily_limit
+    return rules.daily(state.account_type, state.currency) if own is None else own
+
+
+def single_limit(rules: Rules, state: Any) -> int:
+    """Return the limit of one movement: the account's own, or the default."""
+    own: int | None = state.single_limit
+    return rules.single(state.currency) if own is None else own
+
+
+NAME = Field(
+    "account_name", text(1, NAME_LENGTH_MAX, Reason.INVALID_ACCOUNT_NAME_FORMAT), required=True
+)
 OPENING = FieldTable(
     (
         Field("currency", currency(), required=True),
         Field(
             "account_type", enum(*ACCOUNT_TYPES, reason=Reason.INVALID_ACCOUNT_TYPE), required=True
         ),
-        Field(
-            "account_name",
-            text(1, NAME_LENGTH_MAX, Reason.INVALID_ACCOUNT_NAME_FORMAT),
-            required=True,
-        ),
+        NAME,
         Field("user_id", uuid()),
         Field("last_four", pattern("[0-9]{4}", expected="four digits")),
         Field("bank_connection_id", uuid()),
@@ -121,7 +139,7 @@ ENDPOINTS = (
         method="POST",
         path="/api/accounts",
         handler=open_account,
-        who=CUSTOMER,
+        who=CUSTOMER.or_service("accounts:write"),
         summary="Open an account",
         tag="Accounts",
         body=OPENING,
@@ -132,6 +150,9 @@ ENDPOINTS = (
             Reason.USER_NOT_FOUND,
             Reason.INSUFFICIENT_PERMISSIONS,
             Reason.CONNECTION_NOT_FOUND,
+            Reason.UNAUTHORIZED_ACCESS,
+            Reason.CONNECTION_INACTIVE,
+            Reason.ACCOUNT_ALREADY_LINKED,
             Reason.CREDIT_LIMIT_NOT_ALLOWED,
         ),
     ),

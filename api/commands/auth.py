@@ -1,13 +1,13 @@
-"""Commands about sessions: login, refresh, logout and logout-all."""
+"""Commands of those who carry no access token: login, refresh and logout."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from api.asking import Desk, context_of
+from api.asking import Desk
 from api.call import Call
-from api.callers import ANYONE, HUMAN
+from api.callers import VISITOR
 from api.claims import Claims
 from api.commands.payments import Watch
 from api.commands.users import show_user
@@ -16,16 +16,18 @@ from api.envelope import encoded
 from api.fields import Document, Field, FieldTable, Kind
 from api.gate import Gate
 from api.kinds import anything, email
+from api.limiting import charge_login
 from api.principals import honours
 from api.reason_sets import TOKEN
 from api.reply import Reply
 from api.routing import position_headers
 from api.shapes import Message, SignedIn, Tokens
 from api.tokens import Bearer
+from api.witness import origin_of
 from ledger.commands.asked import Asked, Outcome
 from ledger.commands.command import Command, Context
 from ledger.commands.session import EndSession, RefreshSession, StartSession
-from ledger.commands.user import InvalidateSessions, SetPasswordHash
+from ledger.commands.user import SetPasswordHash
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private
 from ledger.events.recorded import Actor
@@ -40,6 +42,7 @@ async def login(call: Call) -> Reply:
     """Open a session for whoever knows the password; judged in the order of http.md §4.5."""
     gate, password = call.use(Gate), call.body.get("password")
     claim = email_claim(gate.index_key, call.body["email"])
+    await charge_login(call, claim)
     await gate.throttle.admit(claim)
     if not isinstance(password, str) or not password.strip():
         raise Refused(Reason.INVALID_CREDENTIALS)
@@ -118,14 +121,6 @@ async def logout(call: Call) -> Reply:
     return replied(call, Message(message="Signed out."), outcome)
 
 
-async def logout_all(call: Call) -> Reply:
-    """End every session of the caller, in every process, from the next request on."""
-    assert call.principal.id is not None, "the route is open to users only"
-    command = InvalidateSessions(user_id=call.principal.id, cause="logout_all")
-    outcome = await call.use(Desk).handle(command, context_of(call), Asked())
-    return replied(call, Message(message="Signed out everywhere."), outcome)
-
-
 async def presented(call: Call, now: int) -> tuple[Claims, Actor]:
     """Return what the refresh token of a request says, if it may still count, and who brings it."""
     gate = call.use(Gate)
@@ -143,7 +138,12 @@ async def presented(call: Call, now: int) -> tuple[Claims, Actor]:
 
 async def hand_in(call: Call, command: Command, actor: Actor) -> Outcome:
     """Hand in a command of somebody who carries no access token."""
-    context = Context(actor=actor, correlation_id=call.ids.id, traceparent=call.ids.traceparent)
+    context = Context(
+        actor=actor,
+        correlation_id=call.ids.id,
+        traceparent=call.ids.traceparent,
+        origin=origin_of(call),
+    )
     return await call.use(Desk).handle(command, context, Asked())
 
 
@@ -204,7 +204,7 @@ ENDPOINTS = (
         method="POST",
         path="/api/auth/login",
         handler=login,
-        who=ANYONE,
+        who=VISITOR,
         summary="Sign in",
         tag="Authentication",
         body=CREDENTIALS,
@@ -215,7 +215,7 @@ ENDPOINTS = (
         method="POST",
         path="/api/auth/refresh",
         handler=refresh,
-        who=ANYONE,
+        who=VISITOR,
         summary="Exchange a refresh token for a new pair",
         tag="Authentication",
         body=REFRESH_TOKEN,
@@ -226,20 +226,11 @@ ENDPOINTS = (
         method="POST",
         path="/api/auth/logout",
         handler=logout,
-        who=ANYONE,
+        who=VISITOR,
         summary="End the session of a refresh token",
         tag="Authentication",
         body=REFRESH_TOKEN,
         data=Message,
         reasons=TOKEN_REASONS,
-    ),
-    Endpoint(
-        method="POST",
-        path="/api/auth/logout-all",
-        handler=logout_all,
-        who=HUMAN,
-        summary="End every session of the caller",
-        tag="Authentication",
-        data=Message,
     ),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from api.call import Call, caller_id
+from api.call import Call
 from api.envelope import now_text
 from api.fields import Document, Field, FieldTable, Kind
 from api.kinds import currency, enum, integer, money, text, timestamp, uuid
@@ -86,11 +86,30 @@ PAYMENT = FieldTable(
 )
 
 
+TEXTS = FieldTable(
+    (
+        Field("description", text(1, DESCRIPTION_LENGTH_MAX, Reason.INVALID_DESCRIPTION_FORMAT)),
+        Field("reference", text(1, REFERENCE_LENGTH_MAX, Reason.INVALID_REFERENCE_FORMAT)),
+    ),
+    any_of=True,
+)
+"""What can be changed while a payment waits."""
+
+
+def payment_texts(call: Call, owner: str) -> dict[str, Private]:
+    """Return the texts of a payment that are given; they belong to the owner of the money."""
+    return {
+        name: Private(call.body[name], owner)
+        for name in ("description", "reference")
+        if name in call.body
+    }
+
+
 def payment_fields(call: Call) -> dict[str, Any]:
     """Return the fields of the command that creates or rehearses this payment."""
-    body, writer = call.body, caller_id(call)
-    reference = body.get("reference")
-    usual = "auto" if call.use(PaymentDefaults).auto else "manual"
+    body = call.body
+    scheduled = body.get("scheduled_at") is not None
+    usual = "auto" if scheduled or call.use(PaymentDefaults).auto else "manual"
     return {
         "payment_id": new_id(),
         "user_bank_account_id": body["user_bank_account_id"],
@@ -98,8 +117,7 @@ def payment_fields(call: Call) -> dict[str, Any]:
         "currency": body.get("currency"),
         "direction": body["direction"],
         "payment_type": body["payment_type"],
-        "description": Private(body["description"], writer),
-        "reference": None if reference is None else Private(reference, writer),
+        **payment_texts(call, f"account-{body['user_bank_account_id']}"),
         "destination_account_id": body.get("destination_account_id"),
         "scheduled_at": body.get("scheduled_at"),
         "priority": body["priority"],

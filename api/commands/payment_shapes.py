@@ -55,7 +55,7 @@ def show_payment(loaded: Loaded, reveal: Reveal) -> Payment:
         destination_account_id=terms.destination_account_id,
         hold_id=getattr(state, "hold_id", None),
         posting_id=getattr(state, "posting_id", None),
-        reversal_posting_id=None,
+        reversal_posting_id=getattr(state, "reversal_posting_id", None),
         external_transaction_id=getattr(state, "external_transaction_id", None),
         failure_reason=getattr(state, "reason", None),
         processing_started_at=getattr(state, "started_at", None),

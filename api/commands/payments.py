@@ -1,4 +1,4 @@
-"""Commands about payments: create, validate, start, cancel."""
+"""Commands about payments: create, validate, edit, start, cancel."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,13 @@ import msgspec
 from api.asking import Told, ask, tell_later
 from api.call import Call
 from api.callers import CUSTOMER
-from api.commands.payment_fields import PAYMENT, STATE_REASONS, payment_fields
+from api.commands.payment_fields import (
+    PAYMENT,
+    STATE_REASONS,
+    TEXTS,
+    payment_fields,
+    payment_texts,
+)
 from api.commands.payment_shapes import Validation, show_payment, show_validation
 from api.endpoint import Endpoint
 from api.preconditions import wait_seconds
@@ -20,6 +26,7 @@ from ledger.commands.asked import Loaded, Reveal
 from ledger.commands.payment import (
     CancelPayment,
     CreatePayment,
+    EditPayment,
     ProcessPayment,
     RehearsePayment,
 )
@@ -29,6 +36,11 @@ from ledger.policies.limits import Rules
 
 Current: TypeAlias = Callable[[str], Awaitable[Loaded]]
 POLL_SECONDS = 0.02
+NOT_TO_BE_CHANGED = (
+    Reason.INSUFFICIENT_PERMISSIONS,
+    Reason.PAYMENT_NOT_FOUND,
+    Reason.ALREADY_PROCESSED,
+)
 ENDED = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 
@@ -57,6 +69,14 @@ async def validate_payment(call: Call) -> Bare:
     show = partial(show_validation, call.use(Rules))
     told = Told(show=show, metadata={"action": "validated"}, versioned=False)
     return await ask(call, command, told, rehearsed=True)
+
+
+async def edit_payment(call: Call) -> Bare:
+    """Change what a payment says while it is PENDING."""
+    payment_id = call.path["id"]
+    texts = payment_texts(call, f"payment-{payment_id}")
+    command = EditPayment(payment_id=payment_id, **texts)
+    return await ask(call, command, Told(show=show_payment, metadata={"action": "updated"}))
 
 
 async def process_payment(call: Call) -> Bare:
@@ -140,6 +160,19 @@ ENDPOINTS = (
         ),
     ),
     Endpoint(
+        method="PUT",
+        path="/api/payments/{id}",
+        handler=edit_payment,
+        who=CUSTOMER,
+        summary="Change the texts of a payment that has not started",
+        tag="Payments",
+        body=TEXTS,
+        keyed=True,
+        conditional=True,
+        data=Payment,
+        reasons=NOT_TO_BE_CHANGED,
+    ),
+    Endpoint(
         method="POST",
         path="/api/payments/{id}/process",
         handler=process_payment,
@@ -174,10 +207,6 @@ ENDPOINTS = (
         keyed=True,
         conditional=True,
         data=Payment,
-        reasons=(
-            Reason.INSUFFICIENT_PERMISSIONS,
-            Reason.PAYMENT_NOT_FOUND,
-            Reason.ALREADY_PROCESSED,
-        ),
+        reasons=NOT_TO_BE_CHANGED,
     ),
 )

@@ -1,40 +1,85 @@
-"""Commands about users: registration."""
+"""Commands about users: joining, by oneself or by an admin; changed fields; deletion."""
 
+from functools import partial
 from typing import Any
 
 from api.asking import Told, ask
 from api.call import Call
-from api.callers import ANYONE
+from api.callers import ADMIN, STAFF, VISITOR
+from api.commands.user_fields import PERSON, registration, registration_by_admin
 from api.endpoint import Endpoint
-from api.fields import Document, Field, FieldTable, Kind
 from api.gate import Gate
-from api.kinds import anything, email, text
-from api.passwords import LENGTH_MAX, Lengths
+from api.passwords import Lengths
 from api.reply import Bare
-from api.shapes import User
+from api.shapes import Message, User
 from ledger.commands.asked import Loaded, Reveal
-from ledger.commands.user import RegisterUser
-from ledger.errors import Reason, Refused
+from ledger.commands.user import DeleteUser, RegisterUser, UpdateUser
+from ledger.errors import Reason
 from ledger.events.event import Private
 from ledger.identity import new_id
+from projections.users import last_login
 from schema.principals import email_claim
-
-NAME_LENGTH_MAX = 255
 
 
 async def register(call: Call) -> Bare:
     """Let somebody join as a customer, whatever role they name."""
-    gate, body = call.use(Gate), call.body
-    user_id = new_id()
-    command = RegisterUser(
+    return await ask(call, await newcomer(call, role="user", origin="public"), REGISTERED)
+
+
+async def register_by_admin(call: Call) -> Bare:
+    """Let somebody join in the role an admin gives them."""
+    command = await newcomer(call, role=call.body["role"], origin="admin")
+    return await ask(call, command, REGISTERED)
+
+
+async def newcomer(call: Call, *, role: str, origin: str) -> RegisterUser:
+    """Return the wish of somebody to join."""
+    gate, user_id = call.use(Gate), new_id()
+    return RegisterUser(
         user_id=user_id,
-        email=Private(body["email"], user_id),
-        email_claim=email_claim(gate.index_key, body["email"]),
-        full_name=Private(body["full_name"], user_id),
-        password_hash=await gate.passwords.hashed(body["password"]),
+        **identifying(call, user_id),
+        role=role,
+        origin=origin,
+        password_hash=await gate.passwords.hashed(call.body["password"]),
         data_key_id=new_id(),
     )
-    return await ask(call, command, REGISTERED)
+
+
+async def update_user(call: Call) -> Bare:
+    """Change the given fields of a person."""
+    user_id, body = call.path["id"], call.body
+    command = UpdateUser(
+        user_id=user_id,
+        **identifying(call, user_id),
+        role=body.get("role"),
+        status=body.get("status"),
+        verified=body.get("verified"),
+    )
+    return await ask(call, command, await shown_with_login(call, user_id))
+
+
+async def delete_user(call: Call) -> Bare:
+    """Erase a person."""
+    command = DeleteUser(user_id=call.path["id"], erasure_id=new_id())
+    return await ask(call, command, Told(show=lambda _loaded, _reveal: ERASED))
+
+
+def identifying(call: Call, user_id: str) -> dict[str, Any]:
+    """Return what a request says about who somebody is, as fields of a command."""
+    address, name = call.body.get("email"), call.body.get("full_name")
+    fields: dict[str, Any] = {}
+    if address is not None:
+        claim = email_claim(call.use(Gate).index_key, address)
+        fields |= {"email": Private(address, user_id), "email_claim": claim}
+    if name is not None:
+        fields["full_name"] = Private(name, user_id)
+    return fields
+
+
+async def shown_with_login(call: Call, user_id: str) -> Told:
+    """Tell a person who has been here; when they last signed in is no matter of their stream."""
+    signed_in_at = await last_login(call.use(Gate).pool, user_id)
+    return Told(show=partial(show_user, last_login_at=signed_in_at))
 
 
 def show_user(loaded: Loaded, reveal: Reveal, last_login_at: str | None = None) -> User:
@@ -59,59 +104,63 @@ def show_user(loaded: Loaded, reveal: Reveal, last_login_at: str | None = None) 
 
 
 REGISTERED = Told(show=show_user, status=201, location="/api/users/{id}")
+ERASED = Message(message="The user has been deleted.")
 
 
-def password(shortest: int) -> Kind:
-    """Take a new password exactly as it is sent."""
-
-    def read(value: Any, _: Document) -> str:
-        if not isinstance(value, str) or not shortest <= len(value) <= LENGTH_MAX:
-            raise Refused(
-                Reason.INVALID_PASSWORD_FORMAT,
-                min_length=shortest,
-                expected=f"text of {shortest} to {LENGTH_MAX} characters",
-            )
-        return value
-
-    schema = {"type": "string", "minLength": shortest, "maxLength": LENGTH_MAX}
-    return Kind(read=read, schema=schema, reasons=(Reason.INVALID_PASSWORD_FORMAT,))
-
-
-def repeated(field: str) -> Kind:
-    """Take the same text as in another field."""
-
-    def read(value: Any, document: Document) -> Any:
-        if value != document.get(field):
-            raise Refused(Reason.INVALID_PASSWORD_FORMAT, expected=f"the same as {field}")
-        return value
-
-    return Kind(read=read, schema={"type": "string"}, reasons=(Reason.INVALID_PASSWORD_FORMAT,))
+CHANGES = (
+    Endpoint(
+        method="PUT",
+        path="/api/users/{id}",
+        handler=update_user,
+        who=STAFF,
+        summary="Change a user",
+        tag="Users",
+        body=PERSON,
+        keyed=True,
+        conditional=True,
+        data=User,
+        reasons=(Reason.USER_NOT_FOUND, Reason.EMAIL_ALREADY_EXISTS, Reason.LAST_ADMIN),
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/api/users/{id}",
+        handler=delete_user,
+        who=ADMIN,
+        summary="Delete a user and erase who they were",
+        tag="Users",
+        keyed=True,
+        conditional=True,
+        data=Message,
+        reasons=(Reason.USER_NOT_FOUND, Reason.LAST_ADMIN),
+    ),
+)
 
 
 def user_endpoints(lengths: Lengths) -> tuple[Endpoint, ...]:
     """Return the routes about users, with the password lengths of this deployment."""
-    registration = FieldTable(
-        (
-            Field("email", email(), required=True),
-            Field(
-                "full_name",
-                text(1, NAME_LENGTH_MAX, Reason.INVALID_NAME_FORMAT, plain=True),
-                required=True,
-            ),
-            Field("password", password(lengths.minima["user"]), required=True),
-            Field("password_confirmation", repeated("password"), required=True),
-            Field("role", anything()),
-        )
-    )
     return (
+        *CHANGES,
         Endpoint(
             method="POST",
             path="/api/users",
             handler=register,
-            who=ANYONE,
+            who=VISITOR,
             summary="Register as a customer",
             tag="Users",
-            body=registration,
+            body=registration(lengths),
+            keyed=True,
+            status=201,
+            data=User,
+            reasons=(Reason.EMAIL_ALREADY_EXISTS,),
+        ),
+        Endpoint(
+            method="POST",
+            path="/api/users/admin",
+            handler=register_by_admin,
+            who=ADMIN,
+            summary="Let somebody join in a role",
+            tag="Users",
+            body=registration_by_admin(lengths),
             keyed=True,
             status=201,
             data=User,

@@ -13,6 +13,9 @@ from api.envelope import encoded, now_text
 from api.probes import Check, Probes, judge
 from api.reply import Bare
 
+UNWELL = 503
+AGAIN = ((b"retry-after", b"1"),)
+"""Whoever is told that something is not well may ask again in a second."""
 STARTED = monotonic() - (time() - psutil.Process().create_time())
 """When this process started, on the monotonic clock."""
 
@@ -98,7 +101,7 @@ async def show_detailed_health(call: Call) -> Bare:
     status: Literal["ok", "degraded"] = "ok" if well else "degraded"
     version = call.edge.wire.version
     detailed = DetailedHealth(status, now_text(), version, uptime_ms(), checks)
-    return Bare(status=200 if well else 503, body=encoded(detailed))
+    return answer(encoded(detailed), well=well)
 
 
 async def show_readiness(call: Call) -> Bare:
@@ -112,7 +115,12 @@ async def show_readiness(call: Call) -> Bare:
     ready = "error" not in found.values()
     status: Literal["ready", "not_ready"] = "ready" if ready else "not_ready"
     body = encoded(Ready(status, now_text(), checks))
-    return Bare(status=200 if ready else 503, body=body)
+    return answer(body, well=ready)
+
+
+def answer(body: bytes, *, well: bool) -> Bare:
+    """Return what a check found, under the status that says how it went."""
+    return Bare(body=body) if well else Bare(status=UNWELL, body=body, headers=AGAIN)
 
 
 async def show_liveness(_: Call) -> Bare:
@@ -140,6 +148,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="Check everything the server needs",
         tag="health",
         data=DetailedHealth,
+        unwell=UNWELL,
         enveloped=False,
         limited=False,
     ),
@@ -151,6 +160,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="Say whether requests may come",
         tag="health",
         data=Ready,
+        unwell=UNWELL,
         enveloped=False,
         limited=False,
     ),

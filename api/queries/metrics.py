@@ -8,10 +8,12 @@ from prometheus_client import generate_latest
 
 from api.call import Call
 from api.callers import ANYONE, bearer_token
-from api.endpoint import ANY_TYPE, Endpoint
+from api.endpoint import Endpoint
 from api.envelope import encoded, now_text
+from api.negotiation import ANY_TYPE
 from api.probes import Check, Probes, judge
 from api.reply import Bare, Reply
+from api.work_meters import WorkMeters
 from ledger.errors import Reason, Refused
 
 EXPOSITION = b"text/plain; version=0.0.4; charset=utf-8"
@@ -44,8 +46,11 @@ def check_token(call: Call) -> None:
 
 
 async def show_metrics(call: Call) -> Bare:
-    """Show every series of this process."""
+    """Show every series of this process, and how far what is beside the log has come."""
     check_token(call)
+    work = call.edge.uses.get(WorkMeters)
+    if work is not None:
+        await work.look()
     return Bare(body=generate_latest(call.edge.meters.registry), content_type=EXPOSITION)
 
 

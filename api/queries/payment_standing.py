@@ -12,6 +12,7 @@ from api.reading import Reading, actor_of
 from ledger.money import parse_minor
 from ledger.policies import access
 from ledger.policies.duplicates import FINGERPRINT, duplicate_parts
+from schema.jobs import SHAPE
 
 POLL_SECONDS = 0.02
 TRUTH = {True: b"true", False: b"false"}
@@ -101,26 +102,17 @@ def fingerprint(reading: Reading, facts: Facts) -> str:
     )
 
 
-WORK = b"""
+WORK = f"""
 SELECT EXISTS (
     SELECT FROM log.claims
     WHERE namespace = %(namespace)s AND key = %(key)s AND holder <> %(id)s
         AND (expires_at IS NULL OR expires_at > %(now)s)
 ), (
     SELECT to_json(shape) FROM (
-        SELECT id, queue, actor, state, priority, attempt, max_attempts, subject_type, subject_id,
-            correlation_id,
-            to_char(inserted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS inserted_at,
-            to_char(scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-                AS scheduled_at,
-            to_char(attempted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-                AS attempted_at,
-            to_char(completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-                AS completed_at,
-            errors
+        SELECT {SHAPE}
         FROM work.jobs AS j WHERE subject_id = %(id)s
         ORDER BY j.inserted_at DESC, id DESC LIMIT 1
     ) AS shape
 ), position
 FROM work.relay
-"""
+""".encode()  # noqa: S608  # constants

@@ -12,9 +12,10 @@ from api.queries.payment_standing import standing_of
 from api.reading import Reading, actor_of, visible
 from api.reply import Reply
 from api.shapes import Payment
+from api.time_travel import TRAVEL, RetrievedThen, asked_moment, then
 from ledger.errors import Reason, Refused
 from ledger.policies import access
-from projections import payments
+from projections import looking_back, payments
 from projections.figures import payment_stats
 from projections.items import Item
 
@@ -30,7 +31,12 @@ async def list_payments(call: Call) -> Reply:
 
 
 async def show_payment(call: Call) -> Reply:
-    """Show one payment."""
+    """Show one payment, as it is or as it was."""
+    moment = await asked_moment(call)
+    if moment is not None:
+        found = await looking_back.payment(call.use(Reading).past, call.path["id"], moment)
+        shown = visible(call, found, access.may_read_payment, Reason.PAYMENT_NOT_FOUND)
+        return then(shown, moment, action="retrieved")
     payment = await readable_payment(call)
     return Reply(data=payment.data, version=payment.version, metadata=b'{"action":"retrieved"}')
 
@@ -92,10 +98,10 @@ ENDPOINTS = (
         who=HUMAN,
         summary="Show a payment",
         tag="Payments",
-        query=(),
+        query=TRAVEL,
         reads=("payments",),
         data=Payment,
-        metadata=Retrieved,
+        metadata=RetrievedThen,
         reasons=NOT_TO_BE_SEEN,
     ),
     Endpoint(

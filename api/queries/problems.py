@@ -32,6 +32,11 @@ DEFAULT_STATUS: dict[Category, int | None] = {
     Category.RATE_LIMIT: 429,
 }
 assert DEFAULT_STATUS.keys() == set(Category), "every category has its row"
+REASON, CATEGORY = (
+    msgspec.structs.replace(anything(), schema={"type": "string"} | narrowed)
+    for narrowed in ({"pattern": f"^{NAME.pattern}$"}, {"enum": [*map(str, Category)]})
+)
+"""Told to clients; the routes themselves judge, each with reasons of its own."""
 
 
 class ProblemType(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +149,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET",
         path="/api/problems/{reason}",
-        places=(Field("reason", anything()),),
+        places=(Field("reason", REASON),),
         handler=show_problem,
         who=ANYONE,
         summary="Show one reason",
@@ -155,7 +160,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET",
         path="/api/problems/category/{category}",
-        places=(Field("category", anything()),),
+        places=(Field("category", CATEGORY),),
         handler=list_problems_of_category,
         who=ANYONE,
         summary="List the reasons of one category",

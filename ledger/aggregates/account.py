@@ -2,33 +2,60 @@
 
 import msgspec
 
-from ledger.aggregates.account_funds import counted, credit, debit
+from ledger.aggregates.account_conditions import change_limits, changed, rename, transition
+from ledger.aggregates.account_funds import correct, counted, credit, debit
 from ledger.aggregates.account_holds import (
     capture_hold,
     captured,
+    lapsed,
     place_hold,
     promised,
     release_hold,
     without_hold,
 )
-from ledger.aggregates.account_states import Account, Open, Unopened
+from ledger.aggregates.account_links import link, relinked, take_entry
+from ledger.aggregates.account_states import Account, Closed, Open, Unopened
 from ledger.commands.account import (
     AccountCommand,
+    ActivateAccount,
     CaptureHold,
+    ChangeLimits,
+    CloseAccount,
+    CloseAtBank,
+    CorrectAccount,
     CreditAccount,
+    DeactivateAccount,
     DebitAccount,
+    FreezeAccount,
+    ImportEntry,
+    LinkAccount,
     OpenAccount,
     PlaceHold,
     ReleaseHold,
+    RenameAccount,
+    UnfreezeAccount,
+    UnlinkAccount,
 )
 from ledger.errors import Reason, Refused
 from ledger.events.account import (
+    AccountActivated,
+    AccountClosed,
+    AccountClosedAtBank,
     AccountCredited,
+    AccountCreditLimitChanged,
+    AccountDeactivated,
     AccountDebited,
     AccountEvent,
+    AccountFrozen,
+    AccountLimitsChanged,
+    AccountLinked,
     AccountOpened,
+    AccountRenamed,
+    AccountUnfrozen,
+    AccountUnlinked,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
@@ -44,16 +71,55 @@ def decide(account: Account, command: AccountCommand) -> list[AccountEvent]:
             raise Refused(Reason.ACCOUNT_NOT_FOUND)
         case Open(), OpenAccount():
             return []
-        case Open(), PlaceHold():
-            return place_hold(account, command)
+        case Open(condition=Closed()), (
+            PlaceHold() | DebitAccount() | CreditAccount() | ImportEntry()
+        ):
+            raise Refused(Reason.ACCOUNT_INACTIVE)
+        case Open(), PlaceHold() | DebitAccount():
+            return spend(account, command)
         case Open(), CaptureHold():
             return capture_hold(account, command)
         case Open(), ReleaseHold():
             return release_hold(account, command)
-        case Open(), DebitAccount():
-            return debit(account, command)
         case Open(), CreditAccount():
             return credit(account, command)
+        case Open(), RenameAccount():
+            return [*rename(account, command)]
+        case Open(), ChangeLimits():
+            return [*change_limits(account, command)]
+        case (
+            Open(),
+            FreezeAccount()
+            | UnfreezeAccount()
+            | DeactivateAccount()
+            | ActivateAccount()
+            | CloseAccount(),
+        ):
+            return [transition(account, command)]
+        case Open(), CorrectAccount():
+            return correct(account, command)
+        case Open(), LinkAccount() | UnlinkAccount() | CloseAtBank():
+            return link(account, command)
+        case Open(), ImportEntry():
+            return take_entry(account, command)
+
+
+def spend(account: Open, command: PlaceHold | DebitAccount) -> list[AccountEvent]:
+    """Take or promise money; holds whose time is over are ended first."""
+    ended = lapsed(account, command.now)
+    left = awake(account, command.now)
+    if isinstance(command, PlaceHold):
+        return [*ended, *place_hold(left, command)]
+    return [*ended, *debit(left, command)]
+
+
+def awake(account: Open, now: str) -> Open:
+    """Return the account without the holds whose time is over at `now`."""
+    for event in lapsed(account, now):
+        found = evolve(account, event, now)
+        assert isinstance(found, Open), "the end of a hold leaves an account open"
+        account = found
+    return account
 
 
 def opened(command: OpenAccount) -> AccountOpened:
@@ -70,7 +136,7 @@ def opened(command: OpenAccount) -> AccountOpened:
     )
 
 
-def evolve(account: Account, event: AccountEvent, _at: str) -> Account:
+def evolve(account: Account, event: AccountEvent, at: str) -> Account:
     """Apply a fact. Never refuses: what is recorded has happened."""
     match account, event:
         case Unopened(), AccountOpened():
@@ -82,13 +148,27 @@ def evolve(account: Account, event: AccountEvent, _at: str) -> Account:
         case Open(), AccountDebited(balance_after=balance) | AccountCredited(balance_after=balance):
             return msgspec.structs.replace(account, balance=balance)
         case Open(), HoldPlaced():
-            return promised(account, event)
+            return promised(account, event, at)
         case Open(), HoldCaptured():
             return captured(account, event)
-        case Open(), HoldReleased():
+        case Open(), HoldReleased() | HoldExpired():
             return without_hold(account, event.hold_id)
         case Open(), DailyUsageChanged():
             return counted(account, event)
+        case (
+            Open(),
+            AccountRenamed()
+            | AccountLimitsChanged()
+            | AccountCreditLimitChanged()
+            | AccountFrozen()
+            | AccountUnfrozen()
+            | AccountDeactivated()
+            | AccountActivated()
+            | AccountClosed(),
+        ):
+            return changed(account, event)
+        case Open(), AccountLinked() | AccountUnlinked() | AccountClosedAtBank():
+            return relinked(account, event)
 
 
 def born(event: AccountOpened) -> Open:

@@ -11,18 +11,25 @@ from ledger.events.account import (
     AccountEvent,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
 from ledger.events.event import sealed_or_none
+from ledger.money import MINOR_MAX
 from ledger.times import utc_day
 
 
 def place_hold(account: Open, command: PlaceHold) -> list[AccountEvent]:
-    """Promise funds that can be spared. The same hold asked for twice is promised once."""
+    """Promise funds that can be spared. The same hold asked for twice is promised once.
+
+    All promises together stay in the 64-bit range, whatever credit would allow (ledger.md §1).
+    """
     if command.hold_id in account.holds:
         return []
     refuse_unaffordable(account, command)
+    if account.held + command.amount > MINOR_MAX:
+        raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT)
     day = utc_day(command.now)
     placed = HoldPlaced(
         hold_id=command.hold_id,
@@ -46,7 +53,11 @@ def capture_hold(account: Open, command: CaptureHold) -> list[AccountEvent]:
     if hold is None:
         raise Refused(Reason.HOLD_NOT_ACTIVE)
     if command.amount > hold.remaining:
-        raise Refused(Reason.HOLD_AMOUNT_EXCEEDED, remaining=account.shown(hold.remaining))
+        raise Refused(
+            Reason.HOLD_AMOUNT_EXCEEDED,
+            remaining=account.shown(hold.remaining),
+            required=account.shown(command.amount),
+        )
     final = command.final or command.amount == hold.remaining
     captured = HoldCaptured(
         hold_id=command.hold_id,
@@ -73,19 +84,34 @@ def release_hold(account: Open, command: ReleaseHold) -> list[AccountEvent]:
     return [released, *forgotten(account, command.hold_id, hold.remaining)]
 
 
+def lapsed(account: Open, now: str) -> list[AccountEvent]:
+    """End the holds whose time is over at `now`."""
+    if account.lapses_at is None or account.lapses_at > now:
+        return []
+    events: list[AccountEvent] = []
+    for hold_id, hold in account.holds.items():
+        if hold.is_over(now):
+            events.append(HoldExpired(hold_id=hold_id, amount=hold.remaining))
+            events += forgotten(account, hold_id, hold.remaining)
+    return events
+
+
 def forgotten(account: Open, hold_id: str, rest: int) -> list[DailyUsageChanged]:
     """Stop counting the part of a hold that was given back on its own day."""
     hold = account.holds[hold_id]
-    if rest == 0 or not hold.counted or hold.day != account.day:
+    day = hold.placed.day
+    if rest == 0 or not hold.counted or day != account.day:
         return []
-    return [DailyUsageChanged(day=hold.day, delta=-rest, cause=hold_id)]
+    return [DailyUsageChanged(day=day, delta=-rest, cause=hold_id)]
 
 
-def promised(account: Open, event: HoldPlaced) -> Open:
+def promised(account: Open, event: HoldPlaced, at: str) -> Open:
     """Lower what is available by a new hold."""
-    hold = Hold(event.amount, event.purpose, event.day)
-    holds = {**account.holds, event.hold_id: hold}
-    return msgspec.structs.replace(account, holds=holds, held=account.held + event.amount)
+    holds = {**account.holds, event.hold_id: Hold(event, at, event.amount)}
+    ends = [time for time in (account.lapses_at, event.expires_at) if time is not None]
+    return msgspec.structs.replace(
+        account, holds=holds, held=account.held + event.amount, lapses_at=min(ends, default=None)
+    )
 
 
 def captured(account: Open, event: HoldCaptured) -> Open:
@@ -100,6 +126,12 @@ def captured(account: Open, event: HoldCaptured) -> Open:
 
 def without_hold(account: Open, hold_id: str) -> Open:
     """End a hold: its rest is available again."""
+    gone = account.holds[hold_id]
     holds = {key: hold for key, hold in account.holds.items() if key != hold_id}
-    held = account.held - account.holds[hold_id].remaining
-    return msgspec.structs.replace(account, holds=holds, held=held)
+    lapses_at = account.lapses_at
+    if gone.placed.expires_at is not None:
+        ends = (hold.placed.expires_at for hold in holds.values())
+        lapses_at = min((time for time in ends if time is not None), default=None)
+    return msgspec.structs.replace(
+        account, holds=holds, held=account.held - gone.remaining, lapses_at=lapses_at
+    )

@@ -4,11 +4,11 @@ from typing import TypeAlias
 
 import msgspec
 
-from ledger.commands.bank import AddBranch, RegisterBank
+from ledger.commands.bank import AddBranch, RegisterBank, UpdateBank
 from ledger.errors import Reason, Refused
-from ledger.events.bank import BankEvent, BankRegistered, BranchAdded
+from ledger.events.bank import BankEvent, BankRegistered, BankUpdated, BranchAdded
 
-BankCommand: TypeAlias = RegisterBank | AddBranch
+BankCommand: TypeAlias = RegisterBank | UpdateBank | AddBranch
 
 
 class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
@@ -35,6 +35,8 @@ def decide(bank: Bank, command: BankCommand) -> list[BankEvent]:
             raise Refused(Reason.BANK_NOT_FOUND)
         case Listed(), RegisterBank():
             return []
+        case Listed(), UpdateBank():
+            return updated(bank.bank, command)
         case Listed(), AddBranch():
             return [] if command.branch_id in bank.branches else [added(command)]
 
@@ -43,6 +45,14 @@ def registered(command: RegisterBank) -> BankRegistered:
     """Tell which bank joined the catalogue."""
     fields = msgspec.structs.asdict(command)
     return BankRegistered(**{name: fields[name] for name in BankRegistered.__struct_fields__})
+
+
+def updated(bank: BankRegistered, command: UpdateBank) -> list[BankEvent]:
+    """Tell what becomes another value; what is already so is no news."""
+    changes = {
+        name: value for name, value in command.changes.items() if getattr(bank, name) != value
+    }
+    return [BankUpdated(changes=changes)] if changes else []
 
 
 def added(command: AddBranch) -> BranchAdded:
@@ -60,5 +70,7 @@ def evolve(bank: Bank, event: BankEvent, _at: str) -> Bank:
             raise AssertionError("a bank is registered before anything else")
         case Listed(), BankRegistered():
             raise AssertionError("a bank is registered once")
+        case Listed(), BankUpdated(changes=changes):
+            return Listed(msgspec.structs.replace(bank.bank, **changes), bank.branches)
         case Listed(), BranchAdded(branch_id=branch_id):
             return Listed(bank.bank, (*bank.branches, branch_id))

@@ -8,6 +8,7 @@ from ledger.commands.payment import (
     CancelPayment,
     CompletePayment,
     CreatePayment,
+    EditPayment,
     FailPayment,
     ProcessPayment,
     RecordSubmission,
@@ -17,14 +18,17 @@ from ledger.events.payment import (
     PaymentCancelled,
     PaymentCompleted,
     PaymentCreated,
+    PaymentEdited,
     PaymentEvent,
     PaymentFailed,
     PaymentProcessingStarted,
+    PaymentReversed,
     PaymentSubmitted,
 )
 
 PaymentCommand: TypeAlias = (
     CreatePayment
+    | EditPayment
     | ProcessPayment
     | CancelPayment
     | RecordSubmission
@@ -55,7 +59,7 @@ class Processing(msgspec.Struct, frozen=True, tag="PROCESSING"):
 
 
 class Completed(msgspec.Struct, frozen=True, tag="COMPLETED"):
-    """Booked by exactly one posting."""
+    """Booked by exactly one posting, which may have been reversed since."""
 
     terms: PaymentCreated
     hold_id: str | None
@@ -63,6 +67,7 @@ class Completed(msgspec.Struct, frozen=True, tag="COMPLETED"):
     posting_id: str
     external_transaction_id: str | None
     posted_at: str
+    reversal_posting_id: str | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag="FAILED"):
@@ -128,6 +133,8 @@ def evolve(payment: Payment, event: PaymentEvent, at: str) -> Payment:
             return Pending(event)
         case Pending(), PaymentProcessingStarted(hold_id=hold_id, trigger=trigger):
             return Processing(payment.terms, hold_id, trigger, at)
+        case Pending(), PaymentEdited():
+            return Pending(edited(payment.terms, event))
         case Pending(), PaymentCancelled():
             return Cancelled(payment.terms)
         case Processing(), PaymentSubmitted(attempt=attempt, rail_reference=reference):
@@ -137,8 +144,19 @@ def evolve(payment: Payment, event: PaymentEvent, at: str) -> Payment:
             return completed(payment, event)
         case Processing(), PaymentFailed(reason=reason):
             return Failed(payment.terms, payment.hold_id, payment.started_at, reason, at)
+        case Completed(reversal_posting_id=None), PaymentReversed(posting_id=posting_id):
+            return msgspec.structs.replace(payment, reversal_posting_id=posting_id)
         case _:
             raise AssertionError(f"{type(event).__name__} cannot follow {type(payment).__name__}")
+
+
+def edited(terms: PaymentCreated, event: PaymentEdited) -> PaymentCreated:
+    """Return what a payment says once it was edited."""
+    return msgspec.structs.replace(
+        terms,
+        description=event.description or terms.description,
+        reference=event.reference or terms.reference,
+    )
 
 
 def completed(payment: Processing, event: PaymentCompleted) -> Completed:

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from ledger.commands.session import EndSession, RefreshSession, StartSession
+from ledger.commands.session import CloseSession, EndSession, RefreshSession, StartSession
 from ledger.errors import Reason, Refused
 from ledger.events.event import sealed_or_none
 from ledger.events.session import (
@@ -15,7 +15,7 @@ from ledger.events.session import (
     SessionStarted,
 )
 
-SessionCommand: TypeAlias = StartSession | RefreshSession | EndSession
+SessionCommand: TypeAlias = StartSession | RefreshSession | EndSession | CloseSession
 
 
 class Unstarted(msgspec.Struct, frozen=True, tag="unstarted"):
@@ -50,6 +50,8 @@ def decide(session: Session, command: SessionCommand) -> list[SessionEvent]:
     match session, command:
         case Unstarted(), StartSession():
             return [started(command)]
+        case Unstarted() | Ended(), CloseSession():
+            raise Refused(Reason.SESSION_NOT_FOUND, field="id")
         case Unstarted(), _:
             raise Refused(Reason.TOKEN_NOT_FOUND)
         case Ended(), _:
@@ -62,7 +64,7 @@ def decide(session: Session, command: SessionCommand) -> list[SessionEvent]:
             return [RefreshTokenReuseDetected(jti=jti), SessionEnded(cause="reuse")]
         case Alive(), RefreshSession():
             return [refreshed(command)]
-        case Alive(), EndSession():
+        case Alive(), EndSession() | CloseSession():
             return [SessionEnded(cause="logout")]
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from ledger.append.attempt import Attempts, Verdict
-from ledger.append.batch import BATCH_MAX, Batch
+from ledger.append.batch import BATCH_MAX, Batch, moved
 from ledger.append.loading import Loading
 from ledger.append.memory import CLAIM, Memory, Overlay
 from ledger.append.ports import (
@@ -31,11 +31,9 @@ from ledger.decisions.view import NotLoaded
 from ledger.policies.limits import Rules
 
 DECIDED_AT_ONCE = 16
-CONTENDED_SECONDS = 0.2
 FOLLOW_MAX = 20_000
 LOOKUPS_MAX = 16
-RESOLVE_SECONDS = 0.25
-IDLE_SECONDS = 1.0
+CONTENDED_SECONDS, RESOLVE_SECONDS, IDLE_SECONDS = 0.2, 0.25, 1.0
 
 
 class Appender:
@@ -107,7 +105,7 @@ class Appender:
             try:
                 self.attempt(waiting, self.next.overlay, self.next.staged.head)
             except NotLoaded as missing:
-                self.loading.want(missing.key, partial(self.resume, waiting))
+                self.loading.want(missing.keys, partial(self.resume, waiting))
                 continue
             self.stage(waiting, self.next)
 
@@ -122,6 +120,7 @@ class Appender:
             self.queue.waiting.extendleft(reversed(batch.waiting))
             return
         batch.waiting.append(waiting)
+        batch.weight += waiting.submission.command.weight
 
     def resume(self, waiting: Waiting, failure: Exception | None) -> None:
         """Decide a command again, now that what it asked for is there; or tell why it is not."""
@@ -180,18 +179,17 @@ class Appender:
     async def single_out(self, batch: Sequence[Waiting], failure: Exception) -> None:
         """Commit the commands one by one, so that a failure meets only the one that causes it."""
         self.head = None
-        if len(batch) > 1:
-            for waiting in batch:
-                await self.guarded([waiting])
-            return
         for waiting in batch:
-            self.queue.fail(waiting, failure)
+            if len(batch) > 1:
+                await self.guarded([waiting])
+            else:
+                self.queue.fail(waiting, failure)
 
     def attempt(self, waiting: Waiting, overlay: Overlay, head: Head) -> None:
         """Attempt one command on top of the earlier ones. Raises `NotLoaded`."""
         now = max(self.clock(), head.recorded_at)
         try:
-            waiting.verdict = self.attempts.attempt(waiting.submission, overlay, now)
+            waiting.verdict = self.attempts.attempt(waiting.submission, overlay, now, head.position)
         except NotLoaded:
             raise
         except Exception as failure:  # noqa: BLE001  # told to the asker; the others go on
@@ -214,12 +212,14 @@ class Appender:
     async def decide_locked(self, batch: list[Waiting], turn: Turn) -> Overlay:
         """Attempt the whole batch, fetching what is missing while nobody else can append."""
         for _ in range(LOOKUPS_MAX):
-            overlay, missing = Overlay(self.memory), set[str]()
+            overlay, missing, head = Overlay(self.memory), set[str](), turn.head
             for waiting in batch:
                 try:
-                    self.attempt(waiting, overlay, turn.head)
+                    self.attempt(waiting, overlay, head)
                 except NotLoaded as absent:
-                    missing.add(absent.key)
+                    missing.update(absent.keys)
+                    continue
+                head = moved(head, waiting)
             if not missing:
                 return overlay
             await self.loading.bring(missing, turn)

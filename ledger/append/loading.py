@@ -14,6 +14,21 @@ Then: TypeAlias = Callable[[Exception | None], None]
 """What happens when something was fetched, or could not be read."""
 
 
+class Gathering:
+    """Calls `then` once: when the last of several keys has come, or the first that failed."""
+
+    def __init__(self, count: int, then: Then) -> None:
+        self.missing, self.then = count, then
+
+    def came(self, failure: Exception | None) -> None:
+        """Take note of one key."""
+        self.missing -= 1
+        if failure is not None:
+            self.missing = 0
+        if self.missing == 0:
+            self.then(failure)
+
+
 class Loading:
     """Fetches streams, claims, data keys and earlier answers by their memory keys."""
 
@@ -23,9 +38,11 @@ class Loading:
         self.wanted: dict[str, list[Then]] = {}
         self.fetching: asyncio.Task[None] | None = None
 
-    def want(self, key: str, then: Then) -> None:
-        """Fetch `key` soon, together with whatever else is wanted by then; then call `then`."""
-        self.wanted.setdefault(key, []).append(then)
+    def want(self, keys: Collection[str], then: Then) -> None:
+        """Fetch `keys` soon, together with whatever else is wanted by then; then call `then`."""
+        all_of_them = Gathering(len(keys), then)
+        for key in keys:
+            self.wanted.setdefault(key, []).append(all_of_them.came)
         if self.fetching is None or self.fetching.done():
             self.fetching = asyncio.create_task(self.fetch_wanted())
 
@@ -86,7 +103,13 @@ class Loading:
             self.keep(name, found.get(name))
 
     def remember(self, written: Decided, position: int) -> None:
-        """Know the answer of a command just committed, so that repeating it costs nothing."""
+        """Know the answer of a command just committed, so that repeating it costs nothing.
+
+        Data keys that it destroyed are forgotten.
+        """
+        for row in written.rows:
+            if row.values is None and row.table == "data_keys":
+                self.vault.lose(row.key)
         if written.request_hash is not None:
             earlier = Remembered(
                 written.command_id,

@@ -90,6 +90,13 @@ def moved_on(known: Loaded, recorded: Recorded) -> Loaded:
     return Loaded(state, envelope.stream_version, known.inserted_at or at, at, known.stream_id)
 
 
+def folded(start: Loaded, events: Iterable[Recorded]) -> Loaded:
+    """Return a stream after `events`, which continue it."""
+    for recorded in events:
+        start = moved_on(start, recorded)
+    return start
+
+
 def unheard_of(stream_id: str) -> Loaded:
     """Return a stream that nothing has happened to."""
     return Loaded(STREAM_TYPES[type_of(stream_id)].initial, 0, "", "", stream_id)
@@ -101,6 +108,8 @@ class Overlay:
     def __init__(self, under: "Memory | Overlay") -> None:
         self.under = under
         self.changed: dict[str, Any] = {}
+        self.begin: int | None = None
+        self.events = 0
         self.reveal: Callable[[Sealed | None], str | None] = under.reveal
         self.digest: Callable[..., str] = under.digest
 

@@ -25,7 +25,8 @@ class Decided(msgspec.Struct, frozen=True):
     """A command that was decided: everything one transaction must write for it.
 
     `scope` and `key` name it for ever: the asker's idempotency key, or '' and its own id.
-    `events` are (stream id, version, event); `answer` is sealed under `answer_key`.
+    `events` are (stream id, version, event); `answer` is sealed under `answer_key`. `back_dated`
+    are the effective times, by place in `events`, of those that count from before `now`.
     """
 
     command_id: str
@@ -39,6 +40,7 @@ class Decided(msgspec.Struct, frozen=True):
     rows: Sequence[PrivateRow]
     answer: bytes | None
     answer_key: str | None
+    back_dated: dict[int, str] = {}
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -156,6 +158,9 @@ class Vault(Protocol):
     def of(self, subject: str) -> Key | None:
         """Return the key of a person, if it is at hand."""
 
+    def sealing(self, subject: str) -> Key | None:
+        """Return the key of a person or of the house; None when it is lost. Raises `NotLoaded`."""
+
     def by_id(self, kid: str) -> Key | None:
         """Return a key by its id; None when it is lost. Raises `NotLoaded` when not at hand."""
 
@@ -167,6 +172,9 @@ class Vault(Protocol):
 
     def digest(self, *parts: str | int) -> str:
         """Return the keyed hash (hex) that stands for `parts` in claims."""
+
+    def lose(self, kid: str) -> None:
+        """Forget a key that has been destroyed."""
 
     async def fetch(self, subjects: Collection[str] = (), kids: Collection[str] = ()) -> None:
         """Bring keys to hand."""

@@ -49,8 +49,12 @@ class Queue:
         return waiting.future
 
     def take(self, most: int) -> list[Waiting]:
-        """Take the oldest commands."""
-        return [self.waiting.popleft() for _ in range(min(len(self.waiting), most))]
+        """Take the oldest commands, until they weigh `most`; at least one if there is any."""
+        taken, weight = list[Waiting](), 0
+        while self.waiting and weight < most:
+            taken.append(self.waiting.popleft())
+            weight += taken[-1].submission.command.weight
+        return taken
 
     def put_back(self, waiting: Waiting) -> None:
         """Queue a command again, in front; after many tries it is refused instead."""

@@ -2,6 +2,8 @@
 
 from typing import TypeAlias
 
+from msgspec import UNSET, UnsetType
+
 from ledger.commands.command import Command
 from ledger.events.event import PersonalText
 
@@ -18,6 +20,96 @@ class OpenAccount(Command, frozen=True, kw_only=True):
     credit_limit: int = 0
     opening_balance: int = 0
     opening_posting_id: str
+    bank_connection_id: str | None = None
+    external_account_id: str | None = None
+
+
+class RenameAccount(Command, frozen=True, kw_only=True):
+    """Give an account another name."""
+
+    account_id: str
+    account_name: PersonalText
+
+
+class SetLimits(Command, frozen=True, kw_only=True):
+    """Set what is given; None is the default again. Decimal text in the account's currency."""
+
+    account_id: str
+    daily_limit: str | UnsetType | None = UNSET
+    single_limit: str | UnsetType | None = UNSET
+    credit_limit: str | UnsetType = UNSET
+
+
+class ChangeLimits(Command, frozen=True, kw_only=True):
+    """Give an account these limits of its own, in minor units; None is the default of its type."""
+
+    account_id: str
+    daily_limit: int | None
+    single_limit: int | None
+    credit_limit: int
+
+
+class FreezeAccount(Command, frozen=True, kw_only=True):
+    """Stop everything that is done by command; what was promised is still kept."""
+
+    account_id: str
+    reason: str
+
+
+class UnfreezeAccount(Command, frozen=True, kw_only=True):
+    """Give an account back the state it had before it was frozen."""
+
+    account_id: str
+    reason: str
+
+
+class DeactivateAccount(Command, frozen=True, kw_only=True):
+    """Put an account to rest."""
+
+    account_id: str
+
+
+class ActivateAccount(Command, frozen=True, kw_only=True):
+    """Wake an account that was put to rest."""
+
+    account_id: str
+
+
+class CloseAccount(Command, frozen=True, kw_only=True):
+    """End an account that holds, promises and waits for nothing."""
+
+    account_id: str
+
+
+class LinkAccount(Command, frozen=True, kw_only=True):
+    """Let an account mirror one at an outside bank."""
+
+    account_id: str
+    bank_connection_id: str
+    external_account_id: str
+    provider: str
+    bank_code: str
+
+
+class UnlinkAccount(Command, frozen=True, kw_only=True):
+    """Let an account mirror nothing any more; what it holds stays."""
+
+    account_id: str
+
+
+class CloseAtBank(Command, frozen=True, kw_only=True):
+    """Put an account to rest that its outside bank has closed."""
+
+    account_id: str
+
+
+class ImportEntry(Command, frozen=True, kw_only=True):
+    """Mirror `amount` signed minor units that an outside bank has booked, whatever that leaves."""
+
+    account_id: str
+    posting_id: str
+    entry_id: str
+    amount: int
 
 
 class PlaceHold(Command, frozen=True, kw_only=True):
@@ -78,6 +170,37 @@ class CreditAccount(Command, frozen=True, kw_only=True):
     amount: int
 
 
+class CorrectAccount(Command, frozen=True, kw_only=True):
+    """Undo one entry by `amount` signed minor units; limits do not apply to corrections.
+
+    `uncounted` minor units of posting `undone_id` stop counting on the day of `now`.
+    """
+
+    account_id: str
+    posting_id: str
+    entry_id: str
+    amount: int
+    undone_id: str
+    uncounted: int
+    now: str
+
+
+StateCommand: TypeAlias = (
+    FreezeAccount | UnfreezeAccount | DeactivateAccount | ActivateAccount | CloseAccount
+)
 AccountCommand: TypeAlias = (
-    OpenAccount | PlaceHold | CaptureHold | ReleaseHold | DebitAccount | CreditAccount
+    OpenAccount
+    | RenameAccount
+    | ChangeLimits
+    | StateCommand
+    | PlaceHold
+    | CaptureHold
+    | ReleaseHold
+    | DebitAccount
+    | CreditAccount
+    | CorrectAccount
+    | LinkAccount
+    | UnlinkAccount
+    | CloseAtBank
+    | ImportEntry
 )

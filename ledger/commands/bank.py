@@ -14,6 +14,13 @@ class RegisterBank(Command, frozen=True, kw_only=True):
     status: str = "ACTIVE"
 
 
+class UpdateBank(Command, frozen=True, kw_only=True):
+    """Change what is given; None takes an optional field away. Code and country never change."""
+
+    bank_id: str
+    changes: dict[str, str | None]
+
+
 class AddBranch(Command, frozen=True, kw_only=True):
     bank_id: str
     branch_id: str

@@ -25,6 +25,14 @@ class RehearsePayment(CreatePayment, frozen=True, kw_only=True):
     """Say what would become of a payment that were created and processed now (ledger.md §6.2)."""
 
 
+class EditPayment(Command, frozen=True, kw_only=True):
+    """Change what a payment says while it waits; None leaves a text as it is."""
+
+    payment_id: str
+    description: PersonalText | None = None
+    reference: PersonalText | None = None
+
+
 class ProcessPayment(Command, frozen=True, kw_only=True):
     """Start one payment; `trigger` is caller, auto, schedule or webhook."""
 

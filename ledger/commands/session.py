@@ -33,3 +33,9 @@ class EndSession(Command, frozen=True, kw_only=True):
     user_id: str
     session_version: int
     jti: str
+
+
+class CloseSession(Command, frozen=True, kw_only=True):
+    """End one of the caller's own families, from whichever session they ask."""
+
+    session_id: str

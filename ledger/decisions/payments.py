@@ -5,8 +5,14 @@ from ledger.aggregates.account_states import Open
 from ledger.aggregates.payment import Pending, Uncreated
 from ledger.commands.account import PlaceHold
 from ledger.commands.payment import CreatePayment, ProcessPayment
+from ledger.decisions import unfinished
 from ledger.decisions.accounts import open_state
-from ledger.decisions.callers import active_owner
+from ledger.decisions.connections import refuse_unreachable
+from ledger.decisions.standing import (
+    daily_limit,
+    refuse_standing,
+    single_limit,
+)
 from ledger.decisions.view import Claim, View
 from ledger.errors import Reason, Refused
 from ledger.events.event import sealed, sealed_or_none
@@ -17,7 +23,10 @@ from ledger.events.payment import (
 )
 from ledger.money import parse_positive
 from ledger.policies import access
+from ledger.policies.banks import PAYING
 from ledger.policies.duplicates import FINGERPRINT, duplicate_parts
+
+SECONDS_PER_MINUTE = 60
 
 
 def create_payment(view: View, command: CreatePayment) -> str:
@@ -26,10 +35,13 @@ def create_payment(view: View, command: CreatePayment) -> str:
     if not isinstance(view.begin(stream), Uncreated):
         return stream
     source, amount = addressed(view, command)
+    refuse_small(view, source, amount)
     refuse_standing(view, source, command.direction)
     refuse_oversized(view, source, amount)
-    refuse_without_rail(view, command, source)
-    view.record(stream, created(view, command, source, amount))
+    refuse_without_rail(view, command.destination_account_id, source)
+    terms = created(view, command, source, amount)
+    view.record(stream, terms)
+    unfinished.wished(view, terms)
     return stream
 
 
@@ -42,8 +54,7 @@ def addressed(view: View, command: CreatePayment) -> tuple[Open, int]:
         refuse_destination(command, source, destination)
     if command.currency not in {None, source.currency}:
         raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
-    smallest = view.rules.smallest(source.currency)
-    return source, parse_positive(command.amount, source.currency, smallest)
+    return source, parse_positive(command.amount, source.currency)
 
 
 def refuse_destination(command: CreatePayment, source: Open, destination: Open) -> None:
@@ -54,22 +65,31 @@ def refuse_destination(command: CreatePayment, source: Open, destination: Open) 
         raise Refused(Reason.CURRENCY_MISMATCH, currency=source.currency)
 
 
-def refuse_standing(view: View, source: Open, direction: str) -> None:
-    """Refuse to pay from an account whose owner may not act; money may still come in (§3)."""
-    if direction == "DEBIT" and not active_owner(view, source.user_id):
-        raise Refused(Reason.ACCOUNT_SUSPENDED)
+def refuse_small(view: View, source: Open, amount: int) -> None:
+    """Refuse what is below the smallest amount that may move (§5.1)."""
+    smallest = view.rules.smallest(source.currency)
+    if amount < smallest:
+        raise Refused(Reason.AMOUNT_TOO_SMALL, field="amount", smallest=source.shown(smallest))
 
 
-def refuse_without_rail(view: View, command: CreatePayment, source: Open) -> None:
-    """Refuse accounts whose money lies at an outside bank that nobody here can reach (§6.5)."""
-    destination = command.destination_account_id
-    linked = destination and open_state(view, destination).bank_connection_id
-    if source.bank_connection_id or linked:
+def refuse_without_rail(view: View, destination: str | None, source: Open) -> None:
+    """Refuse what no rail moves: out of a bank that only tells, or between mirrors (§6.5)."""
+    if source.bank_connection_id is not None and source.provider not in PAYING:
+        raise Refused(Reason.RAIL_UNAVAILABLE)
+    if destination is None:
+        return
+    if source.bank_connection_id or open_state(view, destination).bank_connection_id:
         raise Refused(Reason.RAIL_UNAVAILABLE)
 
 
+def rail_of(source: Open) -> str:
+    """Return the rail that an account pays on: its bank's, or the house's own (§6.5)."""
+    linked = source.bank_connection_id is not None and source.provider is not None
+    return source.provider if linked and source.provider else "book"
+
+
 def created(view: View, command: CreatePayment, source: Open, amount: int) -> PaymentCreated:
-    """Tell what was asked for; accounts without a connection pay on the `book` rail (§6.5)."""
+    """Tell what was asked for."""
     return PaymentCreated(
         user_id=source.user_id,
         user_bank_account_id=command.user_bank_account_id,
@@ -79,7 +99,7 @@ def created(view: View, command: CreatePayment, source: Open, amount: int) -> Pa
         payment_type=command.payment_type,
         description=sealed(command.description),
         reference=sealed_or_none(command.reference),
-        rail="book",
+        rail=rail_of(source),
         destination_account_id=command.destination_account_id,
         scheduled_at=command.scheduled_at,
         priority=command.priority,
@@ -103,7 +123,9 @@ def process_payment(view: View, command: ProcessPayment) -> str:
         if command.trigger == "caller":
             raise
         fail_at_once(view, stream, command.trigger, refused)
+        unfinished.dropped(view, pending.terms)
         return stream
+    unfinished.started(view, pending.terms)
     view.record(stream, PaymentProcessingStarted(hold_id=hold_id, trigger=command.trigger))
     return stream
 
@@ -115,6 +137,9 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     if terms.direction == "CREDIT" and terms.rail == "book":
         refuse_unconfirmed(view, command.trigger, source)
     refuse_standing(view, source, terms.direction)
+    refuse_closed_destination(view, terms)
+    if terms.rail != "book":
+        refuse_unreachable(view, source)
     if terms.direction == "CREDIT":
         refuse_oversized(view, source, terms.amount)
         refuse_duplicate(view, command.payment_id, terms)
@@ -123,6 +148,13 @@ def start(view: View, command: ProcessPayment, pending: Pending) -> str | None:
     refuse_duplicate(view, command.payment_id, terms)
     view.record(stream, *events)
     return command.payment_id
+
+
+def refuse_closed_destination(view: View, terms: PaymentCreated) -> None:
+    """Refuse to pay to an account of the house that cannot be paid to."""
+    if terms.destination_account_id is not None:
+        destination = open_state(view, terms.destination_account_id)
+        refuse_standing(view, destination, "CREDIT")
 
 
 def refuse_unconfirmed(view: View, trigger: str, source: Open) -> None:
@@ -135,8 +167,8 @@ def refuse_unconfirmed(view: View, trigger: str, source: Open) -> None:
 
 def refuse_oversized(view: View, source: Open, amount: int) -> None:
     """Refuse what is over the single limit."""
-    limit = view.rules.single(source.currency)
-    if amount > limit:
+    limit = single_limit(view, source)
+    if limit is not None and amount > limit:
         raise Refused(Reason.AMOUNT_EXCEEDS_LIMIT, limit=source.shown(limit))
 
 
@@ -152,17 +184,22 @@ def hold_for(view: View, payment_id: str, terms: PaymentCreated, source: Open) -
         destination_account_id=terms.destination_account_id,
         description=terms.description,
         reference=terms.reference,
-        single_limit=view.rules.single(source.currency),
-        daily_limit=view.rules.daily(source.account_type, source.currency),
+        single_limit=single_limit(view, source),
+        daily_limit=daily_limit(view, source),
         now=view.now,
     )
 
 
 def refuse_duplicate(view: View, payment_id: str, terms: PaymentCreated) -> None:
     """Claim what makes a payment a duplicate; refuse while another one has it (§6.5)."""
-    if view.rules.detect_duplicates:
-        key = fingerprint(view, terms)
-        view.take(FINGERPRINT, key, Claim(payment_id), Reason.DUPLICATE_TRANSACTION)
+    if not view.rules.detect_duplicates:
+        return
+    key = fingerprint(view, terms)
+    held = view.claim(FINGERPRINT, key)
+    if held is not None and held.holder != payment_id:
+        minutes = view.rules.duplicate_window_seconds // SECONDS_PER_MINUTE
+        raise Refused(Reason.DUPLICATE_TRANSACTION, window_minutes=minutes)
+    view.change_claim(FINGERPRINT, key, Claim(payment_id))
 
 
 def fingerprint(view: View, terms: PaymentCreated) -> str:

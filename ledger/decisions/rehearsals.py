@@ -10,10 +10,13 @@ from ledger.decisions.payments import (
     addressed,
     created,
     hold_for,
+    refuse_closed_destination,
     refuse_duplicate,
     refuse_oversized,
-    refuse_standing,
+    refuse_small,
+    refuse_without_rail,
 )
+from ledger.decisions.standing import refuse_standing
 from ledger.decisions.view import View
 from ledger.errors import Refused
 from ledger.events.payment import PaymentCreated
@@ -38,16 +41,19 @@ def rehearse_payment(view: View, command: RehearsePayment) -> str:
     except Refused as told:
         refused = told
     payment = Loaded(Pending(terms), 0, "", "", stream)
-    account_now = view.load(f"account-{command.user_bank_account_id}")
+    known = view.load(f"account-{command.user_bank_account_id}")
+    account_now = msgspec.structs.replace(known, state=account.awake(source, view.now))
     return view.tell(stream, Rehearsal(payment, account_now, refused))
 
 
 def judge(view: View, payment_id: str, terms: PaymentCreated) -> None:
-    """Refuse what processing would refuse."""
+    """Refuse what creating and processing would refuse; confirmation is asked for later."""
     source = view.state(f"account-{terms.user_bank_account_id}")
     refuse_standing(view, source, terms.direction)
-    if terms.direction == "CREDIT":
-        refuse_oversized(view, source, terms.amount)
-    else:
+    refuse_closed_destination(view, terms)
+    refuse_small(view, source, terms.amount)
+    refuse_oversized(view, source, terms.amount)
+    refuse_without_rail(view, terms.destination_account_id, source)
+    if terms.direction == "DEBIT":
         account.decide(source, hold_for(view, payment_id, terms, source))
     refuse_duplicate(view, payment_id, terms)

@@ -3,10 +3,11 @@
 from ledger.aggregates import session
 from ledger.aggregates.session import Alive, Ended
 from ledger.aggregates.user import Registered
-from ledger.commands.session import EndSession, RefreshSession, StartSession
+from ledger.commands.session import CloseSession, EndSession, RefreshSession, StartSession
 from ledger.decisions.callers import active_owner
 from ledger.decisions.view import View
 from ledger.errors import Reason, Refused
+from ledger.policies.access import owns
 
 
 def start_session(view: View, command: StartSession) -> str:
@@ -31,6 +32,17 @@ def exchange(view: View, command: RefreshSession | EndSession) -> str | Refused:
     ended = view.state(stream)
     if isinstance(ended, Ended) and ended.cause == "reuse":
         return Refused(Reason.TOKEN_REVOKED)
+    return stream
+
+
+def close_session(view: View, command: CloseSession) -> str:
+    """End one of the caller's own families; a stranger's does not exist for them."""
+    stream = f"session-{command.session_id}"
+    state = view.state(stream)
+    if isinstance(state, Alive) and not owns(view.caller, (state.user_id,)):
+        raise Refused(Reason.SESSION_NOT_FOUND, field="id")
+    view.record(stream, *session.decide(state, command))
+    keep_session(view, stream)
     return stream
 
 

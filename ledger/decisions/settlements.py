@@ -12,6 +12,8 @@ from ledger.aggregates.payment import (
 )
 from ledger.commands.account import CaptureHold, CreditAccount, ReleaseHold
 from ledger.commands.payment import CompletePayment, FailPayment
+from ledger.decisions import unfinished
+from ledger.decisions.accounts import open_state
 from ledger.decisions.payments import fingerprint
 from ledger.decisions.view import Claim, View
 from ledger.entries import Entry
@@ -44,6 +46,7 @@ def complete_payment(view: View, command: CompletePayment) -> str:
             posted_at=view.now,
         ),
     )
+    unfinished.settled(view, state.terms)
     keep_fingerprint(view, command.payment_id, state.terms)
     return stream
 
@@ -51,7 +54,8 @@ def complete_payment(view: View, command: CompletePayment) -> str:
 def book(view: View, command: CompletePayment, state: Processing) -> None:
     """Record both sides and the posting that balances them."""
     terms, posting_id = state.terms, command.posting_id
-    entries = payment_entries(terms, posting_id)
+    source = open_state(view, terms.user_bank_account_id)
+    entries = payment_entries(terms, posting_id, source.clearing)
     view.begin(f"posting-{posting_id}")
     view.record(
         f"posting-{posting_id}",
@@ -93,10 +97,9 @@ def move(view: View, account_id: str, entry: Entry, posting_id: str, hold_id: st
     view.record(stream, *account.decide(view.state(stream), command))
 
 
-def payment_entries(terms: PaymentCreated, posting_id: str) -> tuple[Entry, Entry]:
+def payment_entries(terms: PaymentCreated, posting_id: str, clearing: str) -> tuple[Entry, Entry]:
     """Return the two sides of a payment (ledger.md §4): what leaves first, what arrives second."""
     out, into = numbered_id(posting_id, 1), numbered_id(posting_id, 2)
-    clearing = f"clearing:LEDGERBANK:{terms.currency}"
     own, amount, currency = terms.user_bank_account_id, terms.amount, terms.currency
     leaves = Entry(entry_id=out, account_id=own, amount=-amount, currency=currency)
     if terms.direction == "CREDIT":
@@ -129,12 +132,15 @@ def fail_payment(view: View, command: FailPayment) -> str:
     if not isinstance(state, Processing):
         refuse_unless_pending(state)
         raise Refused(Reason.ALREADY_PROCESSED)
+    if state.submissions and command.reason == Reason.PROCESSING_CANCELLED:
+        raise Refused(Reason.JOB_NOT_CANCELLABLE, submissions=state.submissions)
     if state.hold_id is not None:
         give_back(view, state.terms.user_bank_account_id, state.hold_id)
     view.record(
         stream,
         PaymentFailed(reason=command.reason, category=command.category, attempts=command.attempts),
     )
+    unfinished.settled(view, state.terms)
     if view.rules.detect_duplicates:
         view.release(FINGERPRINT, fingerprint(view, state.terms), command.payment_id)
     return stream

@@ -5,7 +5,26 @@ from typing import Any
 
 import msgspec
 
-from ledger.aggregates import account, account_states, bank, payment, posting, session, user
+from ledger.aggregates import (
+    account,
+    account_states,
+    bank,
+    connection_history,
+    connection_states,
+    discrepancy,
+    job,
+    journal,
+    payment,
+    period,
+    posting,
+    projection,
+    quote,
+    service_account,
+    session,
+    user,
+    webhook,
+    webhook_endpoint,
+)
 
 
 class StreamType(msgspec.Struct, frozen=True):
@@ -24,6 +43,9 @@ STREAM_TYPES = {
     "user": StreamType(user.UNREGISTERED, user.evolve, user.User),
     "roster": StreamType(user.EMPTY_ROSTER, user.evolve_roster, user.Roster),
     "session": StreamType(session.UNSTARTED, session.evolve, session.Session),
+    "service": StreamType(
+        service_account.UNCREATED, service_account.evolve, service_account.ServiceAccount
+    ),
     "account": StreamType(account_states.UNOPENED, account.evolve, account_states.Account),
     "posting": StreamType(posting.UNBOOKED, posting.evolve, posting.Posting, remembered=False),
     "transfer": StreamType(
@@ -31,6 +53,21 @@ STREAM_TYPES = {
     ),
     "payment": StreamType(payment.UNCREATED, payment.evolve, payment.Payment),
     "bank": StreamType(bank.UNKNOWN, bank.evolve, bank.Bank),
+    "connection": StreamType(
+        connection_states.UNREQUESTED, connection_history.evolve, connection_states.State
+    ),
+    "reconciliation": StreamType(
+        discrepancy.UNFOUND, discrepancy.evolve, discrepancy.Discrepancy, remembered=False
+    ),
+    "webhook": StreamType(webhook.UNRECEIVED, webhook.evolve, webhook.Webhook, remembered=False),
+    "quote": StreamType(quote.UNISSUED, quote.evolve, quote.Quote),
+    "period": StreamType(period.NEVER_CLOSED, period.evolve, period.Period),
+    "job": StreamType(job.UNTOUCHED, job.evolve, job.Job),
+    "projection": StreamType(projection.UNTOUCHED, projection.evolve, projection.Projection),
+    "webhook-endpoint": StreamType(
+        webhook_endpoint.UNREGISTERED, webhook_endpoint.evolve, webhook_endpoint.Endpoint
+    ),
+    "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }
 
 UUID_CHARACTERS = 36

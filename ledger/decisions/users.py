@@ -12,7 +12,7 @@ from ledger.policies import access
 def register_user(view: View, command: RegisterUser) -> str:
     """Let somebody join under an address that nobody else holds (identity.md §2)."""
     stream = f"user-{command.user_id}"
-    if command.role != "user":
+    if command.role != "user" or command.origin == "admin":
         access.may_grant_roles(view.caller)
     events = user.decide(view.begin(stream), command)
     if not events:
@@ -36,8 +36,10 @@ def invalidate_sessions(view: View, command: InvalidateSessions) -> str:
     """Kill every token of every family of one user."""
     access.may_end_sessions(view.caller, command.user_id)
     stream = f"user-{command.user_id}"
-    view.record(stream, *user.decide(view.state(stream), command))
-    keep_principal(view, command.user_id)
+    events = user.decide(view.state(stream), command)
+    view.record(stream, *events)
+    if events:
+        keep_principal(view, command.user_id)
     return stream
 
 

@@ -4,7 +4,7 @@ A decision asks the view for what it reads. What is not in memory raises `NotLoa
 fetched, and the decision is asked again from the start: it is pure, so nothing happens twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -19,11 +19,11 @@ from ledger.policies.limits import Rules
 
 
 class NotLoaded(Exception):
-    """What the decision asked for is not in memory: a stream, a claim or a data key."""
+    """What the decision asked for is not in memory: streams, claims or data keys."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
+    def __init__(self, *keys: str) -> None:
+        super().__init__(*keys)
+        self.keys = keys
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class PrivateRow(msgspec.Struct, frozen=True):
 
     table: str
     key: str
-    values: dict[str, Any]
+    values: dict[str, Any] | None
 
 
 class Memory(Protocol):
@@ -74,7 +74,12 @@ def claim_key(namespace: str, key: str) -> str:
 
 
 class View:
-    """One attempt at one command. Reads go to memory; writes stay here until it is accepted."""
+    """One attempt at one command. Reads go to memory; writes stay here until it is accepted.
+
+    `after`: the position of the log's last event before this command's. `effective_at`: since
+    when what is recorded next counts, when that is not now; `back_dated` are those times by place
+    in `events`.
+    """
 
     def __init__(
         self, memory: Memory, rules: Rules, now: str, context: Context, asked: Asked
@@ -84,10 +89,19 @@ class View:
         self.caller: Actor = context.actor
         self.changed: dict[str, Any] = {}
         self.events: list[tuple[str, int, Event]] = []
+        self.effective_at: str | None = None
+        self.back_dated: dict[int, str] = {}
+        self.after = 0
         self.claims: dict[tuple[str, str], ClaimChange] = {}
         self.rows: list[PrivateRow] = []
         self.reveal = memory.reveal
         self.digest = memory.digest
+
+    def undone(self) -> "View":
+        """Return a view with the same caller, as if nothing had been wished."""
+        view = View(self.memory, self.rules, self.now, self.context, self.asked)
+        view.caller = self.caller
+        return view
 
     def load(self, stream_id: str) -> Loaded:
         """Return a stream as it is now, this attempt's own events included."""
@@ -99,6 +113,17 @@ class View:
         """Return the state of a stream."""
         known = self.changed.get(stream_id)
         return (self.memory.recall(stream_id) if known is None else known).state
+
+    def gather(self, stream_ids: Iterable[str]) -> None:
+        """Ask for many streams at once, so that they are fetched together."""
+        missing = []
+        for stream_id in stream_ids:
+            try:
+                self.load(stream_id)
+            except NotLoaded:
+                missing.append(stream_id)
+        if missing:
+            raise NotLoaded(*missing)
 
     def begin(self, stream_id: str) -> Any:
         """Return the state of a stream that this command names for the first time.
@@ -122,12 +147,19 @@ class View:
         state, version = loaded.state, loaded.version
         for event in events:
             state, version = kind.evolve(state, event, self.now), version + 1
+            if self.effective_at is not None:
+                self.back_dated[len(self.events)] = self.effective_at
             self.events.append((stream_id, version, event))
         since = loaded.inserted_at or self.now
         self.changed[stream_id] = Loaded(state, version, since, self.now, stream_id)
 
+    @property
+    def position(self) -> int:
+        """Return the position that the event recorded last is going to have."""
+        return self.after + len(self.events)
+
     def tell(self, name: str, state: Any) -> str:
-        """Let `state`, which is no stream's, be what answers a rehearsed command."""
+        """Let `state`, which is no stream's, be what answers the command; it is not kept."""
         self.changed[name] = Loaded(state, 0, self.now, self.now, name)
         return name
 
@@ -168,8 +200,15 @@ class View:
         """Wish a private row written together with the events."""
         self.rows.append(PrivateRow(table, key, dict(values)))
 
+    def drop(self, table: str, key: str) -> None:
+        """Wish a private row removed together with the events."""
+        self.rows.append(PrivateRow(table, key, None))
+
     def match_version(self, stream_id: str) -> None:
         """Refuse when the asker expected another version of the resource (http.md §1.8)."""
-        current = self.load(stream_id).version
+        self.match(self.load(stream_id).version)
+
+    def match(self, current: int) -> None:
+        """Refuse when the asker expected another version than the `current` one."""
         if self.asked.if_match is not None and current not in self.asked.if_match:
             raise Refused(Reason.VERSION_CONFLICT, current_version=current)

@@ -16,6 +16,13 @@ class BankRegistered(Event, frozen=True, kw_only=True):
     status: str
 
 
+class BankUpdated(Event, frozen=True, kw_only=True):
+    """`changes`: the new values by field, None where there is none any more."""
+
+    stored_as: ClassVar[str] = "BankUpdated"
+    changes: dict[str, str | None]
+
+
 class BranchAdded(Event, frozen=True, kw_only=True):
     stored_as: ClassVar[str] = "BranchAdded"
     branch_id: str
@@ -26,4 +33,4 @@ class BranchAdded(Event, frozen=True, kw_only=True):
     routing_number: str | None = None
 
 
-BankEvent: TypeAlias = BankRegistered | BranchAdded
+BankEvent: TypeAlias = BankRegistered | BankUpdated | BranchAdded

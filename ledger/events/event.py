@@ -24,7 +24,10 @@ class Sealed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Private(msgspec.Struct, frozen=True, gc=False):
-    """Personal text on its way in: sealed under the key of user `owner` before any decision."""
+    """Personal text on its way in: sealed under the key of user `owner` before any decision.
+
+    `owner` may also be the stream of an account or a payment: then it is the person it belongs to.
+    """
 
     text: str
     owner: str

@@ -23,6 +23,14 @@ class PaymentCreated(Event, frozen=True, kw_only=True):
     created_by: str
 
 
+class PaymentEdited(Event, frozen=True, kw_only=True):
+    """What a payment says from now on; None is left as it was."""
+
+    stored_as: ClassVar[str] = "PaymentEdited"
+    description: Sealed | None = None
+    reference: Sealed | None = None
+
+
 class PaymentCancelled(Event, frozen=True, kw_only=True):
     stored_as: ClassVar[str] = "PaymentCancelled"
     cause: str
@@ -55,11 +63,20 @@ class PaymentFailed(Event, frozen=True, kw_only=True):
     attempts: int
 
 
+class PaymentReversed(Event, frozen=True, kw_only=True):
+    """`posting_id` is the posting that undid the payment's own; the payment stays COMPLETED."""
+
+    stored_as: ClassVar[str] = "PaymentReversed"
+    posting_id: str
+
+
 PaymentEvent: TypeAlias = (
     PaymentCreated
+    | PaymentEdited
     | PaymentCancelled
     | PaymentProcessingStarted
     | PaymentSubmitted
     | PaymentCompleted
     | PaymentFailed
+    | PaymentReversed
 )

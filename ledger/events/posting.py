@@ -20,4 +20,9 @@ class PostingBooked(Event, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-PostingEvent: TypeAlias = PostingBooked
+class PostingReversed(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "PostingReversed"
+    reversal_posting_id: str
+
+
+PostingEvent: TypeAlias = PostingBooked | PostingReversed

@@ -21,4 +21,11 @@ class TransferBooked(Event, frozen=True, kw_only=True):
     initiated_by: str
 
 
-TransferEvent: TypeAlias = TransferBooked
+class TransferReversed(Event, frozen=True, kw_only=True):
+    """`posting_id` is the posting that undid it."""
+
+    stored_as: ClassVar[str] = "TransferReversed"
+    posting_id: str
+
+
+TransferEvent: TypeAlias = TransferBooked | TransferReversed

@@ -2,6 +2,8 @@
 
 from typing import ClassVar, TypeAlias
 
+import msgspec
+
 from ledger.events.event import Event, Sealed
 
 
@@ -12,6 +14,27 @@ class UserRegistered(Event, frozen=True, kw_only=True):
     full_name: Sealed
     role: str
     origin: str
+
+
+class UserEmailChanged(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "UserEmailChanged"
+    email: Sealed
+
+
+class UserRenamed(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "UserRenamed"
+    full_name: Sealed
+
+
+class UserVerificationChanged(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "UserVerificationChanged"
+    verified: bool
+
+
+class UserRoleChanged(Event, frozen=True, kw_only=True):
+    stored_as: ClassVar[str] = "UserRoleChanged"
+    before: str = msgspec.field(name="from")
+    to: str
 
 
 class UserPasswordSet(Event, frozen=True, kw_only=True):
@@ -34,6 +57,13 @@ class UserReactivated(Event, frozen=True, kw_only=True):
     stored_as: ClassVar[str] = "UserReactivated"
 
 
+class UserDeleted(Event, frozen=True, kw_only=True):
+    """The person's data key, credential and address are gone since the same transaction."""
+
+    stored_as: ClassVar[str] = "UserDeleted"
+    erasure_id: str
+
+
 class AdminJoined(Event, frozen=True, kw_only=True):
     stored_as: ClassVar[str] = "AdminJoined"
     user_id: str
@@ -46,6 +76,15 @@ class AdminLeft(Event, frozen=True, kw_only=True):
 
 
 UserEvent: TypeAlias = (
-    UserRegistered | UserPasswordSet | UserSessionsInvalidated | UserSuspended | UserReactivated
+    UserRegistered
+    | UserEmailChanged
+    | UserRenamed
+    | UserVerificationChanged
+    | UserRoleChanged
+    | UserPasswordSet
+    | UserSessionsInvalidated
+    | UserSuspended
+    | UserReactivated
+    | UserDeleted
 )
 RosterEvent: TypeAlias = AdminJoined | AdminLeft

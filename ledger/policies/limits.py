@@ -5,7 +5,7 @@ from functools import cache
 
 import msgspec
 
-from ledger.money import EXPONENTS
+from ledger.money import EXPONENTS, MINOR_MAX
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,5 +33,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 @cache
 def minor_units(limit: Decimal, currency: str) -> int:
-    """Return `limit` as whole minor units; a fraction below one does not count."""
-    return int(limit.scaleb(EXPONENTS[currency]))
+    """Return `limit` as whole minor units that money can have; a fraction does not count."""
+    return min(int(limit.scaleb(EXPONENTS[currency])), MINOR_MAX)

@@ -15,6 +15,7 @@ from ops.benches.figures import Result
 from ops.benches.freshness import measure_freshness
 from ops.benches.http import measure_http
 from ops.benches.machine import this_machine
+from ops.benches.past import measure_past
 from ops.benches.projections import measure_projections
 from ops.benches.scale import FULL, QUICK, Scale
 from ops.benches.table import Report
@@ -25,6 +26,7 @@ SUBJECTS: dict[str, Callable[[Deployment, Scale, Told], Result]] = {
     "http": measure_http,
     "freshness": measure_freshness,
     "projections": measure_projections,
+    "past": measure_past,
 }
 
 

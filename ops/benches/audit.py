@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 from psycopg import Connection
 
+from ops.audits.reading import audited
 from ops.benches.figures import Figure, Goal, figure
 from ops.benches.windows import Series, Window
 from ops.output import Bar
-from ops.verbs.books import audited
 from schema.append import chained, content_hash
 from schema.postgres import connect
 
@@ -36,7 +36,7 @@ def audit(databases: Sequence[str]) -> Findings:
             events, broken = verified_chain(connection)
             seconds = time.perf_counter() - began
             windows.append(Window(events, seconds, time.process_time() - cpu))
-            wrong += broken or unbalanced(connection)
+            wrong += broken or unbalanced(dsn, events)
     series = Series(tuple(windows))
     note = f"{series.done:,} events of {len(databases)} logs"
     return Findings(
@@ -64,10 +64,9 @@ def verified_chain(connection: Connection[Any]) -> tuple[int, list[str]]:
     return position, [] if head == (position, chain) else [f"the head is not at {position}"]
 
 
-def unbalanced(connection: Connection[Any]) -> list[str]:
+def unbalanced(dsn: str, events: int) -> list[str]:
     """Fold every balance; return which invariants do not hold, a trial balance of zero included."""
-    findings = audited(connection, QUIET).findings
-    return [f"{each.invariant} at position {each.position}: {each.says}" for each in findings]
+    return [each.line() for each in audited(dsn, None, events, QUIET).found]
 
 
 GENESIS = "SELECT sha256('ledgerbank')"

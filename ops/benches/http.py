@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from ops.benches.deployment import HOST, Child, Deployment, free_port
 from ops.benches.figures import Figure, Goal, Result, figure
 from ops.benches.load import Answers, Plan
+from ops.benches.requests import BULK_TRANSFERS
 from ops.benches.scale import Scale
 from ops.benches.serving import Served, load, serving
 from ops.benches.windows import Series, Told, Window, interleaved
@@ -13,6 +16,9 @@ from ops.benches.windows import Series, Told, Window, interleaved
 BARE = "floor: bare ASGI application"
 HEALTH, READING = "GET /api/health", "GET /api/accounts/{id}"
 TRANSFERS, BUSY = "POST /api/transfers", "POST /api/transfers, projections on the same cores"
+BULK = f"POST /api/transfers/bulk, {BULK_TRANSFERS:,} each"
+BULK_CONNECTIONS = 3
+"""One bulk is decided while another is committed and a third is on its way."""
 WARMING_SECONDS = 1.0
 ACCOUNTS_EACH = 2
 """Few enough for the API to remember all of them before it is measured."""
@@ -20,6 +26,7 @@ NOTES = {
     BARE: "same server, no routes, no log",
     READING: "strong: as fresh as every acknowledged command",
     TRANSFERS: "token, Idempotency-Key, policies; answer kept",
+    BULK: "transfers/s; atomic, every transfer with its four events",
 }
 
 
@@ -42,6 +49,7 @@ def measure_http(deployment: Deployment, scale: Scale, told: Told) -> Result:
                 READING: bench.reading,
                 TRANSFERS: bench.transfers,
                 BUSY: bench.busy_transfers,
+                BULK: bench.bulk,
             }
             series = asyncio.run(interleaved(scale.rounds, measured, told))
         return Result(figures(series), goals(series), (served.dsn,))
@@ -84,6 +92,18 @@ class Loads:
         finally:
             self.project.measured.resume()
 
+    async def bulk(self) -> Window:
+        """Load many transfers per request while the projections stand still; count transfers."""
+        api = self.served.api
+        self.project.measured.suspend()
+        try:
+            before = api.cpu_seconds
+            answers = self.served.load("bulk", self.scale.http_seconds, BULK_CONNECTIONS)
+            each = window(answers, api.cpu_seconds - before)
+        finally:
+            self.project.measured.resume()
+        return msgspec.structs.replace(each, done=each.done * BULK_TRANSFERS)
+
     async def busy_transfers(self) -> Window:
         """Load the main command while the projections follow."""
         self.served.catch_up()
@@ -100,12 +120,17 @@ def figures(series: dict[str, Series]) -> tuple[Figure, ...]:
     """Return a line for every load, compared with the server alone."""
     found = []
     for name, each in series.items():
-        ratios = {} if name == BARE else {"bare": each.ratio(series[BARE])}
+        compared = name not in {BARE, BULK}
+        ratios = {"bare": each.ratio(series[BARE])} if compared else {}
         note = NOTES.get(name, "")
-        found.append(figure("http", name, "requests", each, ratios=ratios, note=note))
+        unit = "transfers" if name == BULK else "requests"
+        found.append(figure("http", name, unit, each, ratios=ratios, note=note))
     return tuple(found)
 
 
 def goals(series: dict[str, Series]) -> tuple[Goal, ...]:
     """Return what one API process should reach."""
-    return (Goal(what="transfers/s over HTTP", found=series[TRANSFERS].rate, least=2_850.0),)
+    return (
+        Goal(what="transfers/s over HTTP", found=series[TRANSFERS].rate, least=2_850.0),
+        Goal(what="bulk transfers/s over HTTP", found=series[BULK].rate, least=10_100.0),
+    )

@@ -37,7 +37,7 @@ FLOORS = (READ, ONE_BY_ONE)
 NOTES = {
     READ: "pages of 20,000, binary, one connection",
     ONE_BY_ONE: "one UPSERT and one checkpoint, same driver",
-    LIVE: "nine models, one connection",
+    LIVE: f"{len(ALL)} models, one connection",
     EVERY: "fold, index, compare with the live rows, swap",
 }
 
@@ -46,7 +46,7 @@ def measure_projections(deployment: Deployment, scale: Scale, told: Told) -> Res
     """Generate a log, then follow it and rebuild from it."""
     dsn = deployment.database("reading")
     told(f"generating {scale.log_events:,} events")
-    arguments = ("ops.benches.generate", str(scale.log_events))
+    arguments = ("ops.generate", str(scale.log_events))
     deployment.run(dsn, *arguments, seconds=GENERATE_SECONDS)
     gc.collect()
     bench = Reading(dsn, deployment.settings(dsn))

@@ -11,6 +11,7 @@ from ops.benches.draw import Draw
 
 CENT = "0.01"
 USD = "USD"
+BULK_TRANSFERS = 1_000
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -59,6 +60,16 @@ def transferring(client: Client) -> Script:
         yield Ask(transfer(client, *draw.two(client.accounts)), "transferring")
 
 
+def bulk(client: Client) -> Script:
+    """Move many cents between one's own accounts in one request, each time under a new key."""
+    draw = Draw(len(client.token))
+    pairs = [draw.two(client.accounts) for _ in range(BULK_TRANSFERS)]
+    items = [transfer_body(source, destination) for source, destination in pairs]
+    body = msgspec.json.encode({"transfers": items})
+    while True:
+        yield Ask(post("/api/transfers/bulk", client, body), "bulk")
+
+
 def freshness(client: Client) -> Script:
     """Move a cent, then ask for the account at once; then ask again with nothing new to wait for.
 
@@ -80,6 +91,7 @@ SCRIPTS: dict[str, Callable[[Client], Script]] = {
     "health": health,
     "reading": reading,
     "transferring": transferring,
+    "bulk": bulk,
     "freshness": freshness,
 }
 
@@ -91,17 +103,25 @@ def get(path: str, client: Client) -> bytes:
 
 def transfer(client: Client, source: str, destination: str) -> bytes:
     """Return the request for a transfer of one cent."""
-    body = msgspec.json.encode(
-        {
-            "source_account_id": source,
-            "destination_account_id": destination,
-            "amount": CENT,
-            "description": "between own accounts",
-        }
-    )
+    body = msgspec.json.encode(transfer_body(source, destination))
+    return post("/api/transfers", client, body)
+
+
+def transfer_body(source: str, destination: str) -> dict[str, str]:
+    """Return what is asked for by a transfer of one cent."""
+    return {
+        "source_account_id": source,
+        "destination_account_id": destination,
+        "amount": CENT,
+        "description": "between own accounts",
+    }
+
+
+def post(path: str, client: Client, body: bytes) -> bytes:
+    """Return a POST request under a new key."""
     own = f"Content-Type: application/json\r\nIdempotency-Key: {new_id()}\r\n"
     size = f"Content-Length: {len(body)}\r\n\r\n"
-    return (head("POST", "/api/transfers", client) + own + size).encode() + body
+    return (head("POST", path, client) + own + size).encode() + body
 
 
 def head(method: str, path: str, client: Client) -> str:

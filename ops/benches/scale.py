@@ -16,7 +16,23 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     accounts_each: int = 10
     log_events: int
     log_rounds: int
+    large_account: int
+    """Entries of the one account whose past is looked at."""
 
 
-QUICK = Scale(rounds=2, append_seconds=0.4, http_seconds=0.6, log_events=25_000, log_rounds=1)
-FULL = Scale(rounds=5, append_seconds=2.0, http_seconds=2.0, log_events=300_000, log_rounds=2)
+QUICK = Scale(
+    rounds=2,
+    append_seconds=0.4,
+    http_seconds=0.6,
+    log_events=25_000,
+    log_rounds=1,
+    large_account=20_000,
+)
+FULL = Scale(
+    rounds=5,
+    append_seconds=2.0,
+    http_seconds=2.0,
+    log_events=300_000,
+    log_rounds=2,
+    large_account=1_000_000,
+)

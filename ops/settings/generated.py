@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 FILE = "keys.json"
+SECRET, PREVIOUS = "JWT_SECRET", "JWT_PREVIOUS_KEYS"
 
 
 class KeysUnreadable(Exception):
@@ -37,7 +38,7 @@ def signing_key() -> str:
 MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY_BASE": lambda: secrets.token_urlsafe(48),
     "INDEX_KEY": random_key,
-    "JWT_SECRET": lambda: secrets.token_urlsafe(64),
+    SECRET: lambda: secrets.token_urlsafe(64),
     "DATA_KEY_ENCRYPTION_KEYS": ring_of_one,
     "TOKEN_ENCRYPTION_KEYS": ring_of_one,
     "AUDIT_SIGNING_KEY": signing_key,
@@ -58,6 +59,14 @@ def kept_keys(data_dir: Path) -> dict[str, str]:
             kept = new_keys() | kept
             store(data_dir / FILE, kept)
     return kept
+
+
+def replace_token_secret(data_dir: Path) -> None:
+    """Sign tokens under a new secret from the next start on; the one before it still verifies."""
+    with alone(data_dir / f"{FILE}.lock"):
+        kept = stored(data_dir / FILE)
+        changed = {SECRET: MAKERS[SECRET](), PREVIOUS: f":HS256:{kept[SECRET]}"}
+        store(data_dir / FILE, kept | changed)
 
 
 @contextmanager

@@ -129,10 +129,14 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     max_url_bytes: Annotated[int, Is(read=kinds.integer(1, 2_048), default="2048")]
 
 
+DEMO_BANK_URL = "http://localhost:4010"
+"""Where a demo's own bank listens, when the settings name no other."""
+
+
 class Banking(msgspec.Struct, frozen=True, kw_only=True):
     """Banks we talk to and messages they send; a webhook without secret is refused."""
 
-    sandbox_bank_url: Annotated[str | None, Is(read=kinds.web_url)]
+    sandbox_bank_url: Annotated[str | None, Is(read=kinds.web_url, demo=DEMO_BANK_URL)]
     sandbox_client_id: Annotated[str, Is(read=kinds.text, default="ledgerbank")]
     sandbox_client_secret: Annotated[
         str, Is(read=kinds.text, default="sandbox-secret", secret=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from ops.settings import environment as variables
-from ops.settings.generated import KeysUnreadable, kept_keys, new_keys
+from ops.settings.generated import PREVIOUS, SECRET, KeysUnreadable, kept_keys, new_keys
 from ops.settings.groups import Banking, Core, Flags, Http, Identity, Jobs, Money
 from ops.settings.rules import broken
 from ops.settings.setting import Environment, Setting
@@ -136,8 +136,11 @@ def add_keys(values: dict[str, Any], *, keep_keys: bool) -> list[str]:
         keys = kept_keys(data_dir) if keep_keys else new_keys()
     except (KeysUnreadable, OSError):
         return [f"DATA_DIR {data_dir} must be a folder whose keys.json can be read and written"]
+    given = {name for name in keys if values[name]}
+    if SECRET in given:
+        keys.pop(PREVIOUS, None)
     for name, raw in keys.items():
-        if values[name] is None:
+        if name not in given:
             values[name] = SETTINGS[name].read(raw)
     return []
 

@@ -36,6 +36,8 @@ def everywhere(values: Values, found: Mapping[str, str]) -> Iterator[str]:
     memory, lanes = values.get("ARGON2_MEMORY_KIB"), values.get("ARGON2_PARALLELISM")
     if memory and lanes and memory < 8 * lanes:
         yield "ARGON2_MEMORY_KIB must be at least 8 times ARGON2_PARALLELISM"
+    if values.get("FX_RATES_SOURCE") == "ecb" and values.get("FX_RATES_FILE", "") is None:
+        yield "FX_RATES_SOURCE ecb needs FX_RATES_FILE: where eurofxref-daily.xml lies"
     if found.get("POSTGRES_ENABLE_DB_FUNCTIONS", "").lower() in {
         "y",
         "yes",

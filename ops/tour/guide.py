@@ -1,5 +1,6 @@
 """The guide: sends a request, shows it with its answer, and compares it with what should be."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from ops.failures import CheckFailed
 from ops.output import Output
 
 SHOWN_CHARACTERS = 220
+TOO_OFTEN, WAIT_SECONDS = 429, 60
 SECRETS = ("password", "token")
 
 
@@ -44,13 +46,24 @@ class Guide:
         """Send `request` ("POST /api/…") and compare the status of the answer."""
         method, _, path = request.partition(" ")
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        reply = self.client.request(method, path, json=body, headers=named)
+        reply = self.send(method, path, body, named)
         answer = Answer(reply.status_code, reply.headers, content(reply))
         shown = self.short(answer.body)
         self.output.say(f"  {who:<8} {request} {self.short(body) if body else ''}".rstrip())
         self.output.say(f"  {'':<8} {answer.status} {shown}")
         self.check(f"{request} answers {expect}", answer.status == expect, found=answer.status)
         return answer
+
+    def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx2.Response:
+        """Send a request; one that came too often is sent again when it may pass."""
+        reply = self.client.request(method, path, json=body, headers=headers)
+        while reply.status_code == TOO_OFTEN and int(reply.headers["retry-after"]) <= WAIT_SECONDS:
+            self.output.say(
+                f"  {'':<8} waiting {reply.headers['retry-after']} s: too many requests"
+            )
+            time.sleep(int(reply.headers["retry-after"]))
+            reply = self.client.request(method, path, json=body, headers=headers)
+        return reply
 
     def check(self, claim: str, holds: bool, **facts: Any) -> None:  # noqa: FBT001  # the claim's truth is the argument
         """Note whether something is as it should be; the first thing that is not ends the tour."""

@@ -1,4 +1,4 @@
-"""Verbs that run one process: the HTTP server, the projections, the workers."""
+"""Verbs that run one process: the HTTP server, the projections, the workers, the scheduler."""
 
 import signal
 import socket
@@ -9,17 +9,18 @@ from types import FrameType
 
 import click
 import uvloop
-from uvicorn import Server
 
 from ops import telemetry
 from ops.databases import ready_database
 from ops.http import open_app, wire_of
 from ops.output import Output
+from ops.outside import bank_inside
 from ops.readmodels import runner
-from ops.server import server_config
+from ops.sealing import sealed_at_stop
+from ops.server import Server, allow_connections, server_config
 from ops.settings import Settings, SettingsRefused
 from ops.supervisor import Child, program, supervised
-from ops.work import work
+from ops.work import schedule, work
 from projections.catalogue import BY_NAME
 
 
@@ -39,7 +40,11 @@ def serve(
         keep_running("api", processes, own("serve", "--shared-port", *flags(host, port)))
         return
     on_signal(sys.exit)
-    with ready_database(settings) as dsn:
+    with (
+        ready_database(settings) as dsn,
+        sealed_at_stop(settings, dsn),
+        bank_inside(settings),
+    ):
         uvloop.run(serve_until_told(settings, dsn, shared_port=shared_port))
 
 
@@ -48,9 +53,10 @@ async def serve_until_told(settings: Settings, dsn: str, *, shared_port: bool) -
 
     The server raises the signal again when it is done, and only then are the books closed.
     """
-    core = settings.core
+    core, wire = settings.core, wire_of(settings)
+    allow_connections(wire.connections_max)
     async with open_app(settings, dsn, core.redis_url) as app:
-        server = Server(server_config(app, core.host, core.port, wire_of(settings)))
+        server = Server(server_config(app, core.host, core.port, wire), app.leave)
         await server.serve(sockets=[shared_socket(core.host, core.port)] if shared_port else None)
 
 
@@ -94,8 +100,20 @@ def worker(output: Output, queues: str | None, processes: int) -> None:
     stop = Event()
     on_signal(stop.set)
     named = () if queues is None else tuple(name.strip() for name in queues.split(","))
-    with ready_database(settings) as dsn:
+    with ready_database(settings) as dsn, sealed_at_stop(settings, dsn):
         work(settings, dsn, settings.core.redis_url, named, stop)
+
+
+@click.command
+@click.pass_obj
+def scheduler(output: Output) -> None:
+    """Ask for the work that is done again and again; of several processes one leads."""
+    settings = output.settings()
+    begin(settings)
+    stop = Event()
+    on_signal(stop.set)
+    with ready_database(settings) as dsn:
+        schedule(settings, dsn, stop)
 
 
 def begin(settings: Settings) -> None:

@@ -11,12 +11,14 @@ import click
 import httpx2
 
 from ops import telemetry
+from ops.banks import SANDBOX_PORT
 from ops.databases import refuse_library_shortcut, refuse_unfit, wait_for
 from ops.demo import PEOPLE
 from ops.embedded import postgres, valkey
 from ops.embedded.folders import data_folder
 from ops.embedded.lock import only_start
 from ops.output import Output
+from ops.outside import bank_beside, free_port, kept_in, wants_bank
 from ops.servers import postgres_child, valkey_child
 from ops.settings import Settings
 from ops.supervisor import Child, Supervisor, program, supervised
@@ -37,7 +39,7 @@ READY_SECONDS = 60.0
 )
 @click.pass_obj
 def up(output: Output, *, demo: bool, port: int | None, data_dir: Path | None) -> None:
-    """Run everything on this machine: servers, migrations, HTTP, projections, workers."""
+    """Run everything on this machine: servers, HTTP, projections, workers, scheduler."""
     settings = output.settings(
         DEMO_MODE="on" if demo else None,
         PORT=None if port is None else str(port),
@@ -74,9 +76,13 @@ def run_everything(
         "PORT": str(settings.core.port),
         "DEMO_MODE": "on" if settings.core.demo_mode else "off",
     }
+    if wants_bank(settings):
+        port = free_port(SANDBOX_PORT)
+        environment["SANDBOX_BANK_URL"] = f"http://127.0.0.1:{port}"
+        supervisor.start(bank_of(settings, environment, port))
     for child in children(settings, environment):
         supervisor.start(child)
-    greet(output, settings, demo=demo)
+    greet(output, settings, environment.get("SANDBOX_BANK_URL"), demo=demo)
     supervisor.wait()
 
 
@@ -99,11 +105,18 @@ def broker_of(settings: Settings, supervisor: Supervisor) -> str:
     return place.url
 
 
+def bank_of(settings: Settings, environment: Mapping[str, str], port: int) -> Child:
+    """Return the demo's bank, which keeps its books beside ours."""
+    command = own("sandbox-bank", "--port", str(port), "--data", str(kept_in(settings)))
+    return bank_beside(command, environment, port)
+
+
 def children(settings: Settings, environment: Mapping[str, str]) -> list[Child]:
     """Return the processes of the product, in the order they start."""
     return [
         Child(name="projections", start=program(own("project"), environment)),
         Child(name="worker", start=program(own("worker"), environment), stop_seconds=30.0),
+        Child(name="scheduler", start=program(own("scheduler"), environment)),
         Child(
             name="api",
             start=program(own("serve"), environment),
@@ -133,10 +146,12 @@ def address(settings: Settings) -> str:
     return f"http://{host}:{settings.core.port}"
 
 
-def greet(output: Output, settings: Settings, *, demo: bool) -> None:
+def greet(output: Output, settings: Settings, bank: str | None, *, demo: bool) -> None:
     """Say where everything is and what to try."""
     where = address(settings)
     lines = ["", f"LedgerBank is up:  {where}", f"  API docs         {where}/api/docs"]
+    if bank is not None:
+        lines.append(f"  outside bank     {bank}")
     if demo:
         lines.append("  sign in as")
         lines += [f"    {each.email:<20} {each.password:<14} {each.role}" for each in PEOPLE]

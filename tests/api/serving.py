@@ -2,12 +2,13 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 import msgspec
+import uvloop
 from uvicorn import Server
 
 from api.asgi import App
@@ -85,11 +86,19 @@ def parse_answers(received: bytes) -> list[Answer]:
 
 
 @contextmanager
-def serving(app: App, wire: Wire | None = None) -> Iterator[Served]:
-    """Serve `app` on a free loopback port for as long as the block runs."""
+def serving(
+    app: App, wire: Wire | None = None, after: Callable[[], Awaitable[None]] | None = None
+) -> Iterator[Served]:
+    """Serve `app` on a free loopback port for as long as the block runs, then wait for `after`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(server_config(app, "127.0.0.1", 0, wire or Wire()))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+
+        async def serve() -> None:
+            await server.serve(sockets=[listener])
+            if after is not None:
+                await after()
+
+        thread = threading.Thread(target=lambda: uvloop.run(serve()), daemon=True)
         thread.start()
         served = Served(listener.getsockname()[1])
         try:

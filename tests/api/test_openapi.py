@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from api import books, shapes
+from api.commands import payments
 from api.openapi import document
+from api.queries import health
 from api.shapes import Shape
 from tests.api.desk import THINGS
 from tests.api.serving import Served
@@ -69,11 +71,18 @@ def test_a_command_is_described_in_full(openapi: dict[str, Any]) -> None:
     assert put["security"] == [{"bearer": []}]
     assert put["x-open-to"] == ["admin"]
     names = [each.get("name") or each["$ref"].split("/")[-1] for each in put["parameters"]]
-    assert names == ["id", "X-Correlation-ID", "X-API-Version", "Idempotency-Key", "If-Match"]
-    schema = put["requestBody"]["content"]["application/json"]["schema"]
+    assert names == [
+        "id", "version", "X-Correlation-ID", "X-Request-ID", "traceparent", "X-API-Version",
+        "Idempotency-Key", "If-Match",
+    ]  # fmt: skip
+    contents = put["requestBody"]["content"]
+    assert contents["application/json"] == contents["application/vnd.api+json"]
+    reference = contents["application/json"]["schema"]["$ref"]
+    schema = openapi["components"]["schemas"][reference.rpartition("/")[2]]
+    assert schema["minProperties"] == 1
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == {"description", "limit"}
-    reasons = reasons_of(put)
+    reasons = reasons_of(openapi, put)
     assert {
         "version_conflict",
         "invalid_idempotency_key",
@@ -86,14 +95,21 @@ def test_a_command_is_described_in_full(openapi: dict[str, Any]) -> None:
     assert "projection_lagging" not in reasons
 
 
-def reasons_of(operation: dict[str, Any]) -> set[str]:
+def response_of(document: dict[str, Any], operation: dict[str, Any], status: str) -> dict[str, Any]:
+    """Return the description of one answer, following where it refers to."""
+    response: dict[str, Any] = operation["responses"][status]
+    reference = response.get("$ref", "").rpartition("/")[2]
+    return dict(document["components"]["responses"][reference]) if reference else response
+
+
+def reasons_of(openapi: dict[str, Any], operation: dict[str, Any]) -> set[str]:
     return {
         reason
-        for status, response in operation["responses"].items()
+        for status in operation["responses"]
         if int(status) >= 400
-        for reason in response["content"]["application/problem+json"]["schema"]["allOf"][1][
-            "properties"
-        ]["reason"]["enum"]
+        for reason in response_of(openapi, operation, status)["content"][
+            "application/problem+json"
+        ]["schema"]["allOf"][1]["properties"]["reason"]["enum"]
     }
 
 
@@ -110,7 +126,8 @@ def test_answers_fit_their_description(served: Served, openapi: dict[str, Any]) 
     ]
     for method, path, target in checks:
         answer = served.request(method.upper(), target)
-        response = openapi["paths"][path][method]["responses"][str(answer.status_code)]
+        operation = openapi["paths"][path][method]
+        response = response_of(openapi, operation, str(answer.status_code))
         (content,) = response["content"].values()
         schema = {**content["schema"], "components": openapi["components"]}
         jsonschema_rs.validator_for(schema).validate(answer.json())
@@ -126,8 +143,30 @@ def test_every_shape_can_be_described() -> None:
     _, components = msgspec.json.schema_components(found)
     for each in found:
         described = components[each.__name__]
-        assert described.get("required", []) == list(each.__struct_fields__), each
+        assert described.get("required", []) == list(each.__struct_encode_fields__), each
+
+
+def test_a_route_that_waits_tells_both_of_its_answers() -> None:
+    told = document(payments.ENDPOINTS, "1")["paths"]["/api/payments/{id}/process"]["post"]
+    started, ended = (told["responses"][status] for status in ("202", "200"))
+    assert started["content"] == ended["content"]
+    assert "Preference-Applied" in ended["headers"]
+    put = document(payments.ENDPOINTS, "1")["paths"]["/api/payments/{id}"]["put"]
+    assert "202" not in put["responses"]
 
 
 def test_an_empty_application_has_a_document() -> None:
     assert document((), "1")["paths"] == {}
+
+
+def test_a_server_that_is_not_well_says_so_in_the_shape_it_is_described_in() -> None:
+    told = document(health.ENDPOINTS, "1")["paths"]["/api/health/detailed"]["get"]["responses"]
+    (name,) = told["503"].values()
+    contents = document(health.ENDPOINTS, "1")["components"]["responses"][name.rpartition("/")[2]][
+        "content"
+    ]
+    assert (
+        contents["application/json"]["schema"]
+        == told["200"]["content"]["application/json"]["schema"]
+    )
+    assert "application/problem+json" in contents

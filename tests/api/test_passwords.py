@@ -4,7 +4,6 @@ import asyncio
 import threading
 import unicodedata
 from collections.abc import Iterator
-from time import perf_counter
 
 import pytest
 
@@ -121,23 +120,6 @@ def test_the_loop_runs_on_while_a_password_is_hashed() -> None:
             turns += 1
             await asyncio.sleep(0.001)
         assert turns > 3
-        passwords.close()
-
-    asyncio.run(scenario())
-
-
-def test_an_unknown_address_costs_what_a_known_one_does() -> None:
-    async def scenario() -> None:
-        passwords = Passwords(Cost(memory_kib=4_096, time_cost=2), threads=1)
-        stored = await passwords.hashed("secret")
-        seconds: dict[str | None, list[float]] = {stored: [], None: []}
-        for _ in range(20):
-            for against, taken in seconds.items():
-                started = perf_counter()
-                await passwords.matches("wrong", against)
-                taken.append(perf_counter() - started)
-        known, unknown = min(seconds[stored]), min(seconds[None])
-        assert 0.5 < unknown / known < 2.0
         passwords.close()
 
     asyncio.run(scenario())

@@ -20,8 +20,8 @@ LIVING = PrincipalRow(role="user", status="ACTIVE", session_version=3, session_a
 TOKEN = KEYS.issue_access(BEARER, NOW)
 
 
-@pytest.fixture
-def alice(database: str) -> str:
+def let_in(database: str) -> None:
+    """Let the bearer of the crafted tokens have a living session."""
     with psycopg.connect(database) as connection:
         connection.execute(
             "INSERT INTO log.principals VALUES (%s, 'support', 'ACTIVE', 3)", (BEARER.user_id,)
@@ -30,6 +30,11 @@ def alice(database: str) -> str:
             "INSERT INTO log.session_state VALUES (%s, %s, %s, true, '')",
             (BEARER.session_id, BEARER.user_id, new_id()),
         )
+
+
+@pytest.fixture
+def alice(database: str) -> str:
+    let_in(database)
     return database
 
 

@@ -109,6 +109,7 @@ def test_one_check_degrades_the_whole() -> None:
         answer = served.get("/api/health/detailed")
         assert answer.status_code == 503
         assert answer.headers["content-type"].startswith("application/json")
+        assert answer.headers["retry-after"] == "1"
         assert answer.json()["status"] == "degraded"
         assert answer.json()["checks"]["broker"] == "error"
         assert served.get("/api/health/ready").status_code == 200

@@ -119,10 +119,18 @@ def test_an_address_belongs_to_one_user(bank: Bank) -> None:
 
 
 def test_of_many_registrations_at_once_one_wins(bank: Bank) -> None:
-    with opened(bank.dsn) as other, ThreadPoolExecutor(10) as threads:
-        banks = [bank, other] * 5
-        answers = list(threads.map(lambda each: each.served.post("/api/users", PERSON), banks))
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
+    def spelled(number: int) -> dict[str, Any]:
+        letters = enumerate("alice@example.com")
+        mixed = "".join(each.upper() if number >> place & 1 else each for place, each in letters)
+        return PERSON | {"email": mixed + " " * (number % 3)}
+
+    with opened(bank.dsn) as other, ThreadPoolExecutor(25) as threads:
+        asked = [((bank, other)[number % 2], spelled(number)) for number in range(50)]
+        answers = list(threads.map(lambda each: each[0].served.post("/api/users", each[1]), asked))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 49
+    assert {reason(each) for each in answers if each.status_code == 409} == {
+        (409, "email_already_exists")
+    }
     assert len(bank.execute("SELECT FROM log.principals")) == 1
 
 

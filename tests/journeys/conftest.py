@@ -9,9 +9,10 @@ from psycopg import sql
 
 from ops.demo import ADMIN, AUDITOR, SUPPORT
 from ops.embedded.postgres import Place as PostgresPlace
-from ops.embedded.valkey import valkey as running_valkey
+from ops.embedded.valkey import Place as ValkeyPlace
 from tests.journeys.people import PASSWORD, Door, Person, Town
 from tests.journeys.system import System, deployed, ledgerbank
+from tests.power import Power, valkey_power
 
 DATABASE = "journeys"
 
@@ -28,14 +29,20 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="session")
-def broker(server_dir: Path) -> Iterator[str]:
-    """Give a broker of its own: these workers would take the jobs of other tests."""
-    with running_valkey(server_dir / "journeys-broker", durable=False) as place:
-        yield place.url
+@pytest.fixture(scope="package")
+def broker_switch(server_dir: Path) -> Iterator[Power[ValkeyPlace]]:
+    """Run a broker of its own: these workers would take the jobs of other tests."""
+    with valkey_power(server_dir / "journeys-broker") as power:
+        yield power
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def broker(broker_switch: Power[ValkeyPlace]) -> str:
+    """Give the address of the broker."""
+    return broker_switch.place.url
+
+
+@pytest.fixture(scope="package")
 def environment(
     postgres_server: PostgresPlace, migrated: str, broker: str, server_dir: Path
 ) -> dict[str, str]:
@@ -48,27 +55,28 @@ def environment(
         "DATABASE_URL": postgres_server.url(DATABASE),
         "REDIS_URL": broker,
         "DATA_DIR": str(server_dir / "journeys"),
+        "WEBHOOK_ALLOW_PRIVATE": "true",
     }
     seeded = ledgerbank(settings, "seed-demo")
     assert seeded.code == 0, seeded
     return settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(environment: dict[str, str], server_dir: Path) -> Iterator[System]:
     """Run two servers, the projections and two workers."""
     with deployed(environment, server_dir) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def door(system: System) -> Iterator[Door]:
     opened = Door(system.urls)
     yield opened
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town(system: System, door: Door) -> Iterator[Town]:
     """Let staff sign in; when everybody is done, the books hold and the log kept its secrets."""
     yield Town(door, ADMIN, SUPPORT, AUDITOR)

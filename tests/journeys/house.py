@@ -21,6 +21,7 @@ def main(settings: dict[str, Any]) -> None:
         "projections": ("project",),
         "worker-1": ("worker",),
         "worker-2": ("worker",),
+        "scheduler": ("scheduler",),
     }
     with supervised(sys.stdout) as supervisor:
         for name, verb in verbs.items():

@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import msgspec
 import psutil
+import psycopg
 import redis
 
 from tests.journeys.house import NAME
@@ -25,7 +26,7 @@ POLL_SECONDS = 0.05
 LINE_SHOWN_MAX = 3_000
 PORTS, PORTS_PER_PROCESS = range(20_000, 32_000), 8
 APIS = ("api-1", "api-2")
-NAMES = (*APIS, "projections", "worker-1", "worker-2")
+NAMES = (*APIS, "projections", "worker-1", "worker-2", "scheduler")
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class System(msgspec.Struct, frozen=True):
-    """Two servers, the projections and two workers on one database and one broker."""
+    """Two servers, projections, two workers and a scheduler on one database and one broker."""
 
     environment: dict[str, str]
     urls: tuple[str, ...]
@@ -101,6 +102,11 @@ class System(msgspec.Struct, frozen=True):
 
     def ledgerbank(self, *arguments: str) -> Told:
         return ledgerbank(self.environment, *arguments)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Look into the database."""
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            return connection.execute(query.encode(), values).fetchall()
 
     def flush_broker(self) -> None:
         with redis.Redis.from_url(self.environment["REDIS_URL"]) as broker:

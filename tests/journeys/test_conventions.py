@@ -199,3 +199,26 @@ def test_a_reader_may_wait_or_not_when_projections_stand_still(
 def test_a_position_that_cannot_be_is_refused_at_once(customer: Person, position: str) -> None:
     answer = customer.ask("GET", "/api/profile", ledger_position=position)
     assert reason_of(answer) == "invalid_position"
+
+
+def test_a_key_tells_what_became_of_it(town: Town, customer: Person) -> None:
+    source, destination = town.account(customer), town.account(customer, None)
+    key, poor = new_id(), new_id()
+    ask = customer.transfer(source, destination, "1.00", idempotency_key=key)
+    assert town.door.send(ask).status_code == 201
+    found = customer.get(f"/api/idempotency/{key}", server=1)
+    assert (found["outcome"], found["status"], found["replays"]) == ("accepted", 201, 0)
+    assert (found["scope"], found["last_replayed_at"]) == (f"user:{customer.id}", None)
+    assert {"TransferBooked", "PostingBooked"} <= set(found["events"])
+    assert found["position"] > 0
+    for server in (0, 1):
+        assert town.door.send(ask, server).headers["idempotent-replayed"] == "true"
+    found = customer.get(f"/api/idempotency/{key}")
+    assert found["replays"] == 2
+    assert found["first_requested_at"] < found["last_replayed_at"]
+    town.door.send(customer.transfer(source, destination, "5000.00", idempotency_key=poor))
+    found = customer.get(f"/api/idempotency/{poor}")
+    assert (found["outcome"], found["status"]) == ("refused", 422)
+    assert (found["reason"], found["position"]) == ("insufficient_funds", None)
+    answer = town.admin.ask("GET", f"/api/idempotency/{key}")
+    assert reason_of(answer) == "resource_not_found"

@@ -141,6 +141,24 @@ def test_a_transfer_is_refused_in_the_documented_way(town: Town, customer: Perso
     assert customer.balance(dollars) == "999.00"
 
 
+def test_only_a_strangers_active_account_is_paid_to(town: Town, customer: Person) -> None:
+    source, stranger = town.account(customer), town.customer()
+    theirs = {
+        verb: town.account(stranger, None) for verb in ("deactivate", "freeze", "close", "nothing")
+    }
+    for verb, body in (("deactivate", None), ("freeze", {"reason": "stolen"}), ("close", None)):
+        town.admin.made(f"/api/accounts/{theirs[verb]}/{verb}", body)
+    expected = dict.fromkeys(("deactivate", "close"), "account_inactive")
+    expected |= {"freeze": "account_frozen"}
+    for verb, reason in expected.items():
+        for asked in (source, theirs[verb]), (theirs[verb], source):
+            payer = customer if asked[0] == source else stranger
+            answer = town.door.send(payer.transfer(*asked, "1.00"), server=1)
+            assert (answer.status_code, reason_of(answer)) == (422, reason), verb
+    assert town.door.send(customer.transfer(source, theirs["nothing"], "1.00")).status_code == 201
+    assert stranger.balance(theirs["nothing"]) == "1.00"
+
+
 def test_every_posting_sums_to_zero_and_the_books_hold(
     system: System, town: Town, customer: Person
 ) -> None:

@@ -185,7 +185,8 @@ def head(town: Town) -> int:
 
 def test_a_dry_run_tells_and_stores_nothing(town: Town, customer: Person) -> None:
     poor, rich = town.account(customer, "50.00"), town.account(customer, "20000.00")
-    twin = customer.payment(rich, "10.00")
+    stopped, twin = town.account(customer, None), customer.payment(rich, "10.00")
+    customer.made(f"/api/accounts/{stopped}/deactivate")
     town.door.send(process(customer, twin["id"], prefer="wait=30"))
     assert ended(customer, twin["id"])["status"] == "COMPLETED"
     cases = [
@@ -196,6 +197,7 @@ def test_a_dry_run_tells_and_stores_nothing(town: Town, customer: Person) -> Non
         (payment_body(rich, "10000.01"), "amount_exceeds_limit"),
         (payment_body(rich, "10.00", description=twin["description"]), "duplicate_transaction"),
         (payment_body(poor, "10.00", description=twin["description"]), "duplicate_transaction"),
+        (payment_body(stopped, "10000.01"), "account_inactive"),
     ]
     before, stood = head(town), customer.get(f"/api/accounts/{rich}")
     for number, (body, reason) in enumerate(cases):

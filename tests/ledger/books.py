@@ -28,6 +28,10 @@ class Fact(msgspec.Struct, frozen=True):
     command: int
 
 
+FIRST_KEY = 1
+"""What the key of a machine says that was never given another one."""
+
+
 class MemoryOfTests:
     """Knows everything: what it does not have does not exist."""
 
@@ -79,11 +83,12 @@ class Books:
         session: tuple[str, int] | None = None,
     ) -> View:
         """Decide and accept; a refusal that comes back after recording is raised after it."""
+        session_id, version = session or (None, FIRST_KEY if by.type == "service" else None)
         context = Context(
             actor=by,
             correlation_id="req_test",
-            session_id=session and session[0],
-            session_version=session and session[1],
+            session_id=session_id,
+            session_version=version,
         )
         rehearsed = isinstance(command, RehearsePayment)
         asked = msgspec.structs.replace(asked or Asked(), rehearsed=rehearsed)
@@ -112,7 +117,9 @@ class Books:
             assert change.existed is existed, "a claim is inserted, updated or deleted as it is"
             self.memory.entries[name] = ABSENT if change.after is None else change.after
         for row in view.rows:
-            self.private[row.table, row.key] = row.values
+            self.private.pop((row.table, row.key), None)
+            if row.values is not None:
+                self.private[row.table, row.key] = row.values
 
 
 def folded(loaded: Loaded, event: Event, at: str) -> Loaded:

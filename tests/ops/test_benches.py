@@ -18,9 +18,9 @@ from ops.benches.deployment import Broken, Deployment
 from ops.benches.draw import Draw
 from ops.benches.figures import Figure, Goal
 from ops.benches.freshness import measure_freshness
-from ops.benches.generate import generate
 from ops.benches.http import measure_http
 from ops.benches.machine import this_machine
+from ops.benches.past import measure_past
 from ops.benches.projections import measure_projections
 from ops.benches.requests import Client, Unexpected, freshness
 from ops.benches.scale import Scale
@@ -28,6 +28,7 @@ from ops.benches.serving import serving
 from ops.benches.table import Report
 from ops.benches.windows import Series, Window, interleaved
 from ops.embedded.postgres import Place
+from ops.generate import generate
 from projections.catalogue import BY_NAME
 from schema.append import chained, content_hash
 
@@ -41,6 +42,7 @@ TINY = Scale(
     accounts_each=2,
     log_events=400,
     log_rounds=1,
+    large_account=1_300,
 )
 
 
@@ -49,7 +51,7 @@ def deployment(tmp_path: Path, postgres_server: Place, valkey: str) -> Iterator[
     """Give the servers of the tests, with no database of an earlier test in the way."""
     yield Deployment(tmp_path, postgres_server, valkey, env="test")
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
-        for name in ("append", "http", "freshness", "reading"):
+        for name in ("append", "http", "freshness", "reading", "past"):
             admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
 
@@ -148,7 +150,7 @@ def test_every_read_model_is_measured(deployment: Deployment) -> None:
 
 def test_http_is_measured_from_outside(deployment: Deployment) -> None:
     result = measure_http(deployment, TINY, quiet)
-    assert len(result.figures) == 5
+    assert len(result.figures) == 6
     assert all(each.rate > 0 and each.p50_ms for each in result.figures)
     assert audit(result.databases).wrong == ()
 
@@ -158,6 +160,18 @@ def test_freshness_is_measured_with_and_without_news(deployment: Deployment) -> 
     assert [each.subject for each in result.figures] == ["freshness"] * 4
     assert all(each.p50_ms for each in result.figures)
     assert result.goals[0].most == 25.0
+
+
+def test_the_past_of_a_large_account_is_measured(deployment: Deployment) -> None:
+    result = measure_past(deployment, TINY, quiet)
+    assert [each.case for each in result.figures] == [
+        "balance at a random time, 1,300 entries",
+        "statement of 1,000 lines in 1,300 entries",
+        "page of 50 at a random depth of 1,300 entries",
+    ]
+    assert all(each.rate > 0 and each.p99_ms for each in result.figures)
+    assert [goal.most for goal in result.goals] == [5.0, 5.0]
+    assert audit(result.databases).wrong == ()
 
 
 def test_an_answer_that_is_no_success_is_no_figure(deployment: Deployment) -> None:
@@ -190,7 +204,7 @@ def test_a_changed_event_is_found(deployment: Deployment) -> None:
         seal_again(connection)
         wrong = audit([dsn]).wrong
     assert wrong
-    assert wrong[0].startswith(f"I-1 at position {changed}: ")
+    assert wrong[0].startswith(f"I-1 at position {changed} (")
 
 
 def seal_again(connection: psycopg.Connection) -> None:
@@ -230,7 +244,7 @@ def test_a_report_is_read_by_people_and_machines(deployment: Deployment) -> None
 def test_a_subject_that_nobody_knows_is_a_misuse() -> None:
     told = CliRunner().invoke(bench, ["--only", "append,nonsense"])
     assert told.exit_code == 2
-    assert "nonsense is none of append, http, freshness, projections" in told.output
+    assert "nonsense is none of append, http, freshness, projections, past" in told.output
 
 
 FIRST_POSTING = "SELECT min(position) FROM log.events WHERE name = 'PostingBooked'"

@@ -1,6 +1,7 @@
 """Logs: one line per event, without secrets, for machines or for people."""
 
 import io
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,3 +76,18 @@ def test_an_interpreter_without_assertions_is_refused() -> None:
     )
     assert ran.returncode != 0
     assert "AssertionsOff" in ran.stderr
+
+
+def test_what_libraries_say_is_a_line_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    for _ in range(2):
+        telemetry.configure("info", "json", output)
+    library = logging.getLogger("a.library")
+    library.info("ready")
+    library.warning("error connecting in %r", "pool-1")
+    output.seek(0)
+    (line,) = map(msgspec.json.decode, output.read().splitlines())
+    assert line["said"] == "error connecting in 'pool-1'"
+    assert (line["message"], line["level"]) == ("library.said", "warning")
+    assert line["library"] == "a.library"
+    assert "pool-1" not in capsys.readouterr().err

@@ -15,6 +15,7 @@ from ledger.events.account import (
     AccountOpened,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
@@ -24,20 +25,28 @@ from ledger.events.payment import (
     PaymentCancelled,
     PaymentCompleted,
     PaymentCreated,
+    PaymentEdited,
     PaymentFailed,
     PaymentProcessingStarted,
     PaymentSubmitted,
 )
 from ledger.events.posting import PostingBooked
 from ledger.events.recorded import SYSTEM, Envelope, Metadata
+from ledger.events.service_account import (
+    ServiceAccountCreated,
+    ServiceAccountDisabled,
+    ServiceKeyRotated,
+)
+from ledger.events.session import SessionEnded, SessionRefreshed, SessionStarted
 from ledger.events.transfer import TransferBooked
-from ledger.events.user import UserRegistered
+from ledger.events.user import UserRegistered, UserSessionsInvalidated
 from ledger.identity import new_id, numbered_id
 from ledger.times import utc_text
 from schema.seals import DataKey, KeyEncryptionKeys, WrappedKey
 
 KEKS = KeyEncryptionKeys({"k1": bytes(32)})
 BEGIN = datetime(2025, 3, 1, 9, tzinfo=UTC)
+FAR = "2999-01-01T00:00:00.000000Z"
 Step = tuple[str, Event]
 
 
@@ -54,18 +63,24 @@ class History:
         self.balances: defaultdict[str, int] = defaultdict(int)
         self.lines: list[tuple[Any, ...]] = []
         self.ends: set[int] = set()
+        self.sessions: list[tuple[str, str]] = []
         self.encode = msgspec.json.Encoder(order="sorted").encode
 
-    def command(self, *steps: Step) -> int:
+    def time(self) -> str:
+        """Return when the newest event was recorded."""
+        return utc_text(BEGIN + timedelta(milliseconds=self.position))
+
+    def command(self, *steps: Step, effective_at: str | None = None) -> int:
         """Add the events of one command; return the position of the last."""
         command_id = new_id()
         for stream_id, event in steps:
             self.position += 1
             self.versions[stream_id] += 1
-            at = utc_text(BEGIN + timedelta(milliseconds=self.position))
+            at = self.time()
+            counts = effective_at or at
             envelope = Envelope(
                 data=event,
-                effective_at=at,
+                effective_at=counts,
                 id=new_id(),
                 metadata=Metadata(actor=SYSTEM, correlation_id="req_test"),
                 recorded_at=at,
@@ -76,7 +91,7 @@ class History:
             )
             self.lines.append((
                 self.position, stream_id, self.versions[stream_id], envelope.id, command_id,
-                event.stored_as, 1, self.encode(envelope), "req_test", at, at, b"", b"",
+                event.stored_as, 1, self.encode(envelope), "req_test", at, counts, b"", b"",
             ))  # fmt: skip
         self.ends.add(self.position)
         return self.position
@@ -103,6 +118,40 @@ class History:
         )
         self.command((f"user-{user_id}", event))
         return user_id
+
+    def session(self, user_id: str, ip: str = "192.0.2.7") -> str:
+        """Let somebody sign in."""
+        session_id = new_id()
+        started = SessionStarted(
+            session_id=session_id,
+            user_id=user_id,
+            jti=new_id(),
+            expires_at=FAR,
+            ip=self.seal(user_id, ip),
+            user_agent=None,
+        )
+        self.command((f"session-{session_id}", started))
+        self.sessions.append((session_id, user_id))
+        return session_id
+
+    def refresh(self, session_id: str) -> None:
+        renewed = SessionRefreshed(old_jti=new_id(), new_jti=new_id(), expires_at=FAR)
+        self.command((f"session-{session_id}", renewed))
+
+    def log_out(self, session_id: str) -> None:
+        self.command((f"session-{session_id}", SessionEnded(cause="logout")))
+
+    def log_out_everywhere(self, user_id: str, version: int) -> None:
+        risen = UserSessionsInvalidated(session_version=version, cause="logout_all")
+        self.command((f"user-{user_id}", risen))
+
+    def machine(self, name: str = "Payroll") -> str:
+        """Create a service account and give it another key."""
+        service_id = new_id()
+        first = ServiceAccountCreated(name=name, scopes=("ledger:read",), key_prefix="lbk_1")
+        second = ServiceKeyRotated(key_prefix="lbk_2")
+        self.command((f"service-{service_id}", first), (f"service-{service_id}", second))
+        return service_id
 
     def account(
         self, user_id: str, opening: int = 100_000, currency: str = "USD", **terms: Any
@@ -226,6 +275,27 @@ class History:
         self.command((f"account-{account}", placed))
         return hold_id
 
+    def capture(
+        self, hold_id: str, account: str, to: str, amount: int, *, final: bool = True
+    ) -> None:
+        posting_id = new_id()
+        captured = HoldCaptured(hold_id=hold_id, amount=amount, posting_id=posting_id, final=final)
+        links = {"hold_id": hold_id, "posting_id": posting_id}
+        entries = (account, -amount), (to, amount)
+        steps = self.posting("TRANSFER", self.currencies[account], entries, **links)
+        self.command((f"account-{account}", captured), *steps)
+
+    def expire(self, hold_id: str, account: str, amount: int) -> None:
+        self.command((f"account-{account}", HoldExpired(hold_id=hold_id, amount=amount)))
+
+    def edit(self, payment_id: str, account: str, text: str, reference: str | None = None) -> None:
+        owner = self.owners[account]
+        edited = PaymentEdited(
+            description=self.seal(owner, text),
+            reference=None if reference is None else self.seal(owner, reference),
+        )
+        self.command((f"payment-{payment_id}", edited))
+
     def complete(self, payment_id: str, account: str, amount: int = 1_000) -> None:
         posting_id, currency = new_id(), self.currencies[account]
         captured = HoldCaptured(
@@ -253,6 +323,9 @@ class History:
     def cancel(self, payment_id: str) -> None:
         self.command((f"payment-{payment_id}", PaymentCancelled(cause="caller", by=None)))
 
+    def disable(self, service_id: str) -> None:
+        self.command((f"service-{service_id}", ServiceAccountDisabled()))
+
     def bank(self, code: str = "DEMO_BANK_US", name: str = "Demo Bank") -> str:
         bank_id = new_id()
         bank = BankRegistered(name=name, code=code, country="US", status="ACTIVE")
@@ -269,9 +342,12 @@ class History:
             with cursor.copy(KEYS) as copy:
                 for row in self.key_rows:
                     copy.write_row(msgspec.structs.astuple(row))
+            for session_id, user_id in self.sessions:
+                cursor.execute(SESSION, (session_id, user_id, session_id))
             cursor.execute("UPDATE log.head SET position = %s", (self.position,))
         self.lines.clear()
         self.key_rows.clear()
+        self.sessions.clear()
         return self.position
 
 
@@ -280,3 +356,4 @@ COPY log.events (position, stream_id, version, event_id, command_id, name, schem
     correlation_id, recorded_at, effective_at, content_hash, chain_hash) FROM STDIN
 """
 KEYS = "COPY log.data_keys (kid, subject, wrapped, wrapped_by) FROM STDIN"
+SESSION = "INSERT INTO log.session_state VALUES (%s, %s, %s, true, '2999-01-01')"

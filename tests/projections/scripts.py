@@ -19,6 +19,9 @@ class Script:
         ]
         self.waiting: list[tuple[str, str]] = []
         self.processing: list[tuple[str, str]] = []
+        self.promised: list[tuple[str, int, int]] = []
+        self.visit(0)
+        history.disable(history.machine())
         history.bank()
 
     def play(self, numbers: Iterable[int]) -> None:
@@ -33,6 +36,15 @@ class Script:
             self.accounts[source], self.accounts[source ^ 1], 1 + number % 99, f"Rent {number}"
         )
 
+    def visit(self, number: int) -> None:
+        """Sign in and out, from one place and from everywhere."""
+        user = self.users[number % 2]
+        first, second = self.history.session(user), self.history.session(user)
+        self.history.refresh(first)
+        self.history.log_out(second)
+        self.history.log_out_everywhere(user, 2)
+        self.history.session(user)
+
     def ask(self, number: int) -> None:
         """Create a payment."""
         account = self.accounts[number % len(self.accounts)]
@@ -45,6 +57,8 @@ class Script:
         payment, account = self.waiting.pop(0)
         if number % 3 == 0:
             return self.history.cancel(payment)
+        if number % 3 == 1:
+            self.history.edit(payment, account, f"Books {number}")
         self.history.start(payment, account, AMOUNT)
         return self.processing.append((payment, account))
 
@@ -57,5 +71,18 @@ class Script:
         return end(payment, account, AMOUNT)
 
     def promise(self, number: int) -> None:
-        """Hold funds for a client."""
-        self.history.hold(self.accounts[number % len(self.accounts)], 1 + number % 50)
+        """Hold funds for a client, or end the oldest of such holds."""
+        if number % 3 == 0 and self.promised:
+            return self.end_hold(number // 3)
+        index, amount = number % len(self.accounts), 3 + number % 50
+        hold = self.history.hold(self.accounts[index], amount)
+        return self.promised.append((hold, index, amount))
+
+    def end_hold(self, number: int) -> None:
+        """Capture a hold in two parts, or let its time be over after a part."""
+        hold, index, amount = self.promised.pop(0)
+        account, to = self.accounts[index], self.accounts[index ^ 1]
+        self.history.capture(hold, account, to, 1, final=False)
+        if number % 2 == 0:
+            return self.history.expire(hold, account, amount - 1)
+        return self.history.capture(hold, account, to, 1)

@@ -51,7 +51,9 @@ def folded(
 
 def logged(history: History) -> list[Logged[Event]]:
     return [
-        Logged(line[0], line[1], line[2], line[9], decode_event(line[5], line[6], line[7]))
+        Logged(
+            line[0], line[1], line[2], line[9], decode_event(line[5], line[6], line[7]), line[10]
+        )
         for line in history.lines
     ]
 

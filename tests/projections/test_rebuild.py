@@ -9,8 +9,10 @@ import pytest
 from ledger.errors import Reason, Refused
 from projections.accounts import PROJECTOR as ACCOUNTS
 from projections.catalogue import ALL, BY_NAME
+from projections.copying import TRY_LOCK, copying
+from projections.leftovers import LOCK
 from projections.projector import Projector
-from projections.rebuild import LOCK, TRY_LOCK, Differs, copying, rebuild, roll_back, verify
+from projections.rebuild import Differs, rebuild, roll_back, verify
 from schema.postgres import connect
 from tests.projections.conftest import Run, checkpoint, contents, followed, wait_for
 from tests.projections.history import KEKS, History

@@ -129,12 +129,49 @@ def test_a_hold_stops_counting_the_moment_it_lapses(
         for each in (shown, sums):
             assert (each["held"], each["available"]) == (held, available)
         assert (hold["status"], hold["remaining_amount"]) == (status, rest)
+        assert hold["version"] == 1 + (status == "EXPIRED")
         msgspec.convert(hold, shapes.Hold, strict=True)
         assert (sums["as_of"], sums["position"]) == (now, history.position)
         msgspec.convert(sums, shapes.Balance, strict=True)
         stats = ask(database, partial(figures.payment_stats, user_id=alice, now=now))
         (total,) = msgspec.json.decode(stats or b"")["financial_health"]["totals"]
         assert total == {"currency": "USD", "balance": "1000.00", "available": available}
+
+
+def test_a_hold_tells_what_became_of_it(database: str, history: History, alice: str) -> None:
+    account, other = history.account(alice), history.account(alice)
+    whole, part, over = (history.hold(account, 300, LAPSES) for _ in range(3))
+    history.capture(whole, account, other, 300)
+    history.capture(part, account, other, 100, final=False)
+    history.capture(over, account, other, 1, final=False)
+    history.expire(over, account, 299)
+    settle(database, history)
+    found = {}
+    for hold in (whole, part, over):
+        item, shown = one(database, partial(holds.one, hold_id=hold, now=BEFORE))
+        found[hold] = msgspec.convert(shown, shapes.Hold, strict=True)
+        assert item.version == found[hold].version
+    assert [
+        (each.status, each.captured_amount, each.remaining_amount, each.version)
+        for each in found.values()
+    ] == [
+        ("CAPTURED", "3.00", "0.00", 2),
+        ("ACTIVE", "1.00", "2.00", 2),
+        ("EXPIRED", "0.01", "0.00", 3),
+    ]
+    _, shown = one(database, lambda pool: accounts.one(pool, account, view()))
+    assert (shown["balance"], shown["held"]) == ("995.99", "2.00")
+
+
+def test_a_payment_says_what_it_was_told_last(database: str, history: History, alice: str) -> None:
+    account = history.account(alice)
+    payment = history.payment(account)
+    history.edit(payment, account, "Books", "INV-1")
+    history.edit(payment, account, "Pens")
+    settle(database, history)
+    item, shown = one(database, partial(payments.one, payment_id=payment))
+    assert (shown["description"], shown["reference"], item.version) == ("Pens", "INV-1", 3)
+    assert shown["status"] == "PENDING"
 
 
 def test_the_counterparty_is_shown_to_who_named_it_owns_it_or_reads_all(

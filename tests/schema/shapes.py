@@ -2,7 +2,7 @@
 
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from hypothesis import strategies as st
@@ -21,24 +21,34 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 @cache
 def values(annotation: Any) -> st.SearchStrategy[Any]:
     """Return whatever `annotation` allows."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin in {Union, UnionType}:
-        return st.one_of([values(each) for each in arguments])
-    if origin is tuple:
-        return st.lists(values(arguments[0]), max_size=4).map(tuple)
-    if origin is frozenset:
-        return st.frozensets(values(arguments[0]), max_size=4)
-    if origin is dict:
-        return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=4)
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return structs(annotation)
-    return PLAIN[annotation]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    return PLAIN[annotation] if origin is None else several(origin, arguments)
+
+
+def several(origin: Any, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    """Return values of a type that is made of others."""
+    match origin:
+        case _ if origin in {Union, UnionType}:
+            return st.one_of([values(each) for each in arguments])
+        case _ if origin is Literal:
+            return st.sampled_from(arguments)
+        case _ if origin is tuple and arguments[-1] is not Ellipsis:
+            return st.tuples(*map(values, arguments))
+        case _ if origin is tuple:
+            return st.lists(values(arguments[0]), max_size=4).map(tuple)
+        case _ if origin is frozenset:
+            return st.frozensets(values(arguments[0]), max_size=4)
+        case _:
+            assert origin is dict, origin
+            return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=4)
 
 
 def structs(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Return structs of one kind, every field drawn."""
     fields = msgspec.structs.fields(kind)
-    return st.builds(kind, **{field.encode_name: values(field.type) for field in fields})
+    return st.builds(kind, **{field.name: values(field.type) for field in fields})
 
 
 @cache

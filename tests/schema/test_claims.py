@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
-from ledger.append.ports import Collided
+from ledger.append.ports import Collided, HeadMoved
 from ledger.decisions.view import ABSENT, Claim, ClaimChange, PrivateRow
 from ledger.identity import new_id
 from schema.store import LogStore
@@ -142,6 +143,28 @@ async def test_private_rows_are_overwritten_and_the_last_of_a_batch_stays(store:
 
 
 @story
+async def test_what_has_to_go_goes_with_the_events(store: LogStore) -> None:
+    user, other = new_id(), new_id()
+    kept = tuple(row for each in (user, other) for row in (key_of(each), credential(each)))
+    head = await append(store, await store.head(), decided(rows=kept))
+    gone = (PrivateRow("data_keys", user, None), PrivateRow("credentials", user, None))
+    never = (PrivateRow("data_keys", new_id(), None),)
+    await append(store, head, decided(opening(account()), rows=gone), decided(rows=never))
+    assert rows(store, "SELECT subject FROM log.data_keys") == [(other,)]
+    assert rows(store, "SELECT user_id::text FROM log.credentials") == [(other,)]
+
+
+@story
+async def test_nothing_goes_with_a_batch_that_does_not_count(store: LogStore) -> None:
+    user = new_id()
+    head = await append(store, await store.head(), decided(rows=(key_of(user), credential(user))))
+    stale = msgspec.structs.replace(head, epoch="another")
+    with pytest.raises(HeadMoved):
+        await append(store, stale, decided(rows=(PrivateRow("data_keys", user, None),)))
+    assert rows(store, "SELECT subject FROM log.data_keys") == [(user,)]
+
+
+@story
 async def test_a_person_has_one_data_key(store: LogStore) -> None:
     def key(kid: str) -> PrivateRow:
         values = {"kid": kid, "subject": "ada", "wrapped": b"w", "wrapped_by": "k1"}
@@ -151,6 +174,15 @@ async def test_a_person_has_one_data_key(store: LogStore) -> None:
     with pytest.raises(Collided, match="data_keys_subject"):
         await append(store, head, decided(opening(account()), rows=(key(new_id()),)))
     assert audited(store.dsn) == []
+
+
+def key_of(user_id: str) -> PrivateRow:
+    values = {"subject": user_id, "wrapped": b"w", "wrapped_by": "k1"}
+    return PrivateRow("data_keys", user_id, values)
+
+
+def credential(user_id: str) -> PrivateRow:
+    return PrivateRow("credentials", user_id, {"password_hash": "$argon2id$"})
 
 
 def principal(user_id: str, **values: Any) -> PrivateRow:

@@ -1,6 +1,8 @@
 """Connections are bounded in every wait, and a dead one is noticed before it is used."""
 
 import asyncio
+import gc
+from contextlib import suppress
 
 import pytest
 from psycopg_pool import PoolTimeout, TooManyRequests
@@ -42,6 +44,19 @@ def test_a_connection_the_server_closed_is_never_handed_out(database: str) -> No
 
     first, second = asyncio.run(story())
     assert first != second
+
+
+def test_whoever_loses_patience_while_connecting_leaves_no_connection(database: str) -> None:
+    async def story() -> None:
+        for patience_ms in range(0, 40, 2):
+            connecting = asyncio.create_task(connect_async(database, "ledgerbank_app"))
+            await asyncio.sleep(patience_ms / 1_000)
+            connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await (await connecting).close()
+
+    asyncio.run(story())
+    gc.collect()  # A connection that nobody closed complains here, and a complaint is a failure.
 
 
 def test_waiting_for_a_connection_is_bounded_in_time_and_in_number(database: str) -> None:

@@ -167,6 +167,7 @@ def test_a_new_persons_key_is_at_hand_before_it_is_stored(database: str) -> None
         row = vault.create("ada", new_id())
         key = vault.of("ada")
         assert key is not None
+        assert row.values is not None
         assert (row.table, row.key, row.values["subject"]) == ("data_keys", key.kid, "ada")
         assert vault.reveal(key.seal(EMAIL)) == EMAIL
 
@@ -194,3 +195,29 @@ def test_a_database_out_of_reach_is_unavailable(database: str) -> None:
 
 
 KEEP = "INSERT INTO log.data_keys (kid, subject, wrapped, wrapped_by) VALUES (%s, %s, %s, %s)"
+
+
+def test_the_house_always_has_one_key(database: str) -> None:
+    async def story(vault: KeyVault) -> None:
+        others = KeyVault(vault.pool, KEKS, b"index key")
+        for each in (vault, others):
+            with pytest.raises(NotLoaded):
+                each.sealing("house-2026-03")
+        await asyncio.gather(*(each.fetch(subjects=["house-2026-03"]) for each in (vault, others)))
+        key, same = vault.sealing("house-2026-03"), others.sealing("house-2026-03")
+        assert key is not None
+        assert same is not None
+        assert same.kid == key.kid
+        assert same.open(key.seal("203.0.113.7")) == "203.0.113.7"
+
+    with_vault(database, story)
+
+
+def test_a_key_that_is_not_there_is_known_as_lost_for_a_while(database: str) -> None:
+    async def story(vault: KeyVault) -> None:
+        with pytest.raises(NotLoaded):
+            vault.sealing("nobody")
+        await vault.fetch(subjects=["nobody"])
+        assert vault.sealing("nobody") is None
+
+    with_vault(database, story)

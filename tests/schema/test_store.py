@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -17,6 +18,7 @@ from schema.append import content_hash
 from schema.codec import encode
 from schema.store import LogStore
 from tests.schema.logs import (
+    NOW,
     account,
     append,
     audited,
@@ -74,6 +76,21 @@ async def test_columns_repeat_the_envelope(store: LogStore) -> None:
     )
     assert row[8:] == (command.command_id, None, encode(envelope))
     assert (envelope.data, envelope.metadata) == (command.events[0][2], command.metadata)
+
+
+@story
+async def test_an_event_may_count_from_before_it_was_recorded(store: LogStore) -> None:
+    dated, usual = decided(opening(account()), opening(account())), decided(opening(account()))
+    earlier = "2026-02-01T00:00:00.000000Z"
+    dated = msgspec.structs.replace(dated, back_dated={1: earlier})
+    await append(store, await store.head(), dated, usual)
+    times = [
+        (each.envelope.recorded_at, each.envelope.effective_at) for each in await store.follow(0)
+    ]
+    assert times == [(NOW, NOW), (NOW, earlier), (NOW, NOW)]
+    columns = "SELECT recorded_at, effective_at FROM log.events ORDER BY position"
+    assert query(store, columns) == times
+    assert len(audited(store.dsn)) == 3
 
 
 @story

@@ -4,7 +4,7 @@ from functools import reduce
 from typing import Any
 
 from ledger.events.recorded import SYSTEM, AnyEvent, Envelope, Metadata, Recorded
-from workers.jobs import JobWanted
+from workers.effects import Effect
 from workers.process_managers import ProcessManager, Unseen, reactions
 
 
@@ -35,10 +35,10 @@ class Given:
 
 
 class When:
-    def __init__(self, wanted: list[JobWanted]) -> None:
+    def __init__(self, wanted: list[Effect]) -> None:
         self.wanted = wanted
 
-    def then(self, *expected: JobWanted) -> None:
+    def then(self, *expected: Effect) -> None:
         assert list(expected) == self.wanted
 
 

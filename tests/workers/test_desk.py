@@ -1,17 +1,29 @@
-"""What staff may do: cancel what nobody works on, ask again for what died."""
+"""What people decided about jobs becomes so: called off, asked for again, each once."""
 
 import pytest
 
-from ledger.errors import Reason, Refused
+from ledger.errors import Reason
+from ledger.events.job import DeadLetterRetried, JobCancelled
 from ledger.identity import new_id
+from schema.codec import decode_envelope
 from tests.workers.conftest import Room
+from tests.workers.log import append
+from tests.workers.specs import Process
 from tests.workers.test_payment_steps import Bank, started_job
-from workers.claims import claim
+from workers.claims import Claim, LeaseLost, complete
 from workers.database import transaction
 from workers.dead_letters import dead_letter_id
-from workers.desk import Desk
+from workers.desk import DESK
+from workers.effects import JobUnwanted, LetterRetried
 from workers.jobs import Job, JobState
-from workers.rails.rail import Declined
+from workers.jobs import job_id as id_of
+from workers.relay import Relay
+
+JOB = "01956c2a-0000-7000-8000-000000000001"
+LETTERS = "SELECT status, retried_job_id::text FROM work.dead_letters"
+ATTEMPTS = "SELECT attempt, outcome, reason FROM work.attempts ORDER BY started_at"
+CANCELLED = JobCancelled(actor="work", subject_type="thing", subject_id="one")
+given = Process(DESK, f"job-{JOB}").given
 
 
 @pytest.fixture
@@ -19,13 +31,18 @@ def bank(room: Room) -> Bank:
     return Bank(room)
 
 
-@pytest.fixture
-def desk(bank: Bank) -> Desk:
-    return Desk(bank.room.pool, bank.room.clock, bank.actors)
-
-
-def refused(reason: Reason) -> pytest.RaisesExc[Refused]:
-    return pytest.RaisesExc(Refused, check=lambda refusal: refusal.reason is reason)
+def relayed(room: Room, *events: JobCancelled | DeadLetterRetried, job_id: str) -> None:
+    """Record what was decided about a job, and let the relay see it."""
+    append(room.dsn, *((f"job-{job_id}", event) for event in events))
+    relay = Relay(
+        pool=room.pool, clock=room.clock, decode=decode_envelope, managers=[DESK], holder="t"
+    )
+    token = relay.acquire()
+    assert token is not None
+    while relay.turn(token):
+        pass
+    relay.release(token)
+    room.clock.pass_ms(1)
 
 
 def dead(bank: Bank) -> Job:
@@ -34,68 +51,71 @@ def dead(bank: Bank) -> Job:
     return bank.run(started_job(bank, "outside"))
 
 
-def test_cancelling_before_the_submission_fails_the_payment(bank: Bank, desk: Desk) -> None:
-    job = started_job(bank)
-    assert desk.cancel(job.id).state is JobState.CANCELLED
-    assert bank.books.payment(job.subject_id).failure_reason == "processing_cancelled"
-    assert bank.run(job).state is JobState.CANCELLED
+def test_a_cancelled_job_is_unwanted() -> None:
+    given().when(CANCELLED).then(JobUnwanted(JOB))
 
 
-def test_a_crash_while_cancelling_leaves_nothing_half_done(bank: Bank, desk: Desk) -> None:
-    """The payment has failed, the job is open: its attempt finds nothing to do."""
-    job = started_job(bank)
-    bank.steps.cancel(job)
-    assert bank.run(job).state is JobState.COMPLETED
-    with refused(Reason.JOB_NOT_CANCELLABLE):
-        desk.cancel(job.id)
+def test_a_retried_letter_is_worked_on_again() -> None:
+    retried = DeadLetterRetried(dead_letter_id=JOB, retried_job_id=JOB)
+    given().when(retried).then(LetterRetried(JOB))
 
 
-def test_after_a_submission_it_is_too_late(bank: Bank, desk: Desk) -> None:
-    bank.outside.faults = [Reason.TIMEOUT]
-    job = bank.run(started_job(bank, "outside"))
-    assert job.state is JobState.RETRYABLE
-    with refused(Reason.JOB_NOT_CANCELLABLE):
-        desk.cancel(job.id)
-    assert bank.room.job(job.id) == job
+def test_nobody_begins_a_cancelled_job(room: Room) -> None:
+    job = room.ask()
+    relayed(room, CANCELLED, job_id=job.id)
+    assert room.job(job.id).state is JobState.CANCELLED
+    assert room.frame.claim(job.id) is None
 
 
-def test_a_job_under_way_is_not_cancelled(bank: Bank, desk: Desk) -> None:
-    job = started_job(bank)
-    with transaction(bank.room.pool) as connection:
-        claim(connection, job.id, bank.room.clock.now, 30)
-    with refused(Reason.JOB_NOT_CANCELLABLE):
-        desk.cancel(job.id)
+def test_a_worker_that_was_quicker_finds_its_lease_lost(room: Room) -> None:
+    """Whoever cancelled died between the log and the row, and a worker picked the job up."""
+    held = room.frame.claim(room.ask().id)
+    assert isinstance(held, Claim)
+    relayed(room, CANCELLED, job_id=held.job.id)
+    with pytest.raises(LeaseLost), transaction(room.pool) as connection:
+        complete(connection, held, room.clock.now)
+    assert room.job(held.job.id).state is JobState.CANCELLED
+    assert room.rows(ATTEMPTS) == [(1, "cancelled", None)]
 
 
-def test_an_unknown_job_is_not_found(desk: Desk) -> None:
-    with refused(Reason.JOB_NOT_FOUND):
-        desk.cancel(new_id())
-    with refused(Reason.JOB_NOT_FOUND):
-        desk.retry(new_id())
-
-
-def test_a_dead_job_is_asked_for_again_once(bank: Bank, desk: Desk) -> None:
+def test_a_dead_job_is_asked_for_again_once(bank: Bank) -> None:
     job = dead(bank)
-    letter, again = desk.retry(dead_letter_id(job.id))
-    assert (letter.status, letter.retried_job_id) == ("RETRIED", again.id)
-    assert again.id != job.id
+    letter_id = dead_letter_id(job.id)
+    again_id = id_of(job.actor, letter_id)
+    retried = DeadLetterRetried(dead_letter_id=letter_id, retried_job_id=again_id)
+    relayed(bank.room, retried, job_id=job.id)
+    assert bank.room.rows(LETTERS) == [("RETRIED", again_id)]
+    again = bank.room.job(again_id)
     assert (again.subject_id, again.correlation_id) == (job.subject_id, job.correlation_id)
-    with refused(Reason.ALREADY_PROCESSED):
-        desk.retry(letter.id)
+    relayed(bank.room, retried, job_id=job.id)
+    assert bank.room.rows("SELECT count(*) FROM work.jobs") == [(2,)]
     bank.books.refuse_booking = None
     assert bank.run(again).state is JobState.COMPLETED
     assert bank.books.payment(job.subject_id).status == "COMPLETED"
     assert bank.outside.executed[job.subject_id] == 1
 
 
-def test_a_failed_payment_needs_a_new_payment(bank: Bank, desk: Desk) -> None:
-    bank.outside.answer = Declined()
-    job = bank.run(started_job(bank, "outside"))
-    with refused(Reason.ALREADY_PROCESSED):
-        desk.retry(dead_letter_id(job.id))
-    assert bank.room.rows("SELECT status FROM work.dead_letters") == [("OPEN",)]
+def test_work_that_is_under_way_again_is_not_doubled(bank: Bank) -> None:
+    job = dead(bank)
+    twin = bank.room.ask(
+        job.actor, job.subject_id, cause="another reason", unique_key=job.unique_key
+    )
+    letter_id = dead_letter_id(job.id)
+    retried = DeadLetterRetried(dead_letter_id=letter_id, retried_job_id=twin.id)
+    relayed(bank.room, retried, job_id=job.id)
+    assert bank.room.rows(LETTERS) == [("RETRIED", twin.id)]
+    assert bank.room.rows("SELECT count(*) FROM work.jobs") == [(2,)]
 
 
-def test_other_work_is_cancelled_without_further_ado(bank: Bank, desk: Desk) -> None:
-    job = bank.job("start_payment", new_id())
-    assert desk.cancel(job.id).state is JobState.CANCELLED
+def test_a_letter_that_is_no_more_holds_nobody_up(room: Room) -> None:
+    gone = DeadLetterRetried(dead_letter_id=new_id(), retried_job_id=new_id())
+    job = room.ask()
+    relayed(room, gone, job_id=new_id())
+    relayed(room, CANCELLED, job_id=job.id)
+    assert room.job(job.id).state is JobState.CANCELLED
+
+
+def test_every_try_is_kept_with_its_end(bank: Bank) -> None:
+    bank.outside.faults = [Reason.TIMEOUT]
+    assert bank.finish(started_job(bank, "outside")).state is JobState.COMPLETED
+    assert bank.room.rows(ATTEMPTS) == [(1, "retryable", "timeout"), (2, "completed", None)]

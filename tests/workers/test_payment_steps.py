@@ -5,7 +5,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from ledger.errors import Reason, Refused
+from ledger.commands.payment import FailPayment
+from ledger.errors import Reason
 from ledger.identity import derived_id, new_id
 from tests.workers.conftest import Room
 from tests.workers.ledger_of_tests import LogBooks
@@ -170,16 +171,17 @@ def test_exhausted_and_unheard_of_the_payment_is_withdrawn_and_fails(bank: Bank)
     assert bank.outside.executed[job.subject_id] == 0, "the rail remembers the withdrawal"
 
 
-def test_exhausted_but_settled_the_payment_completes(bank: Bank) -> None:
+def test_an_answer_that_got_lost_is_looked_up_before_anything_is_sent_again(bank: Bank) -> None:
     bank.outside.late = True
     bank.outside.faults = [Reason.TIMEOUT] * 4
     job = bank.finish(started_job(bank, "outside"))
-    assert (job.state, job.attempt) == (JobState.COMPLETED, 4)
+    assert (job.state, job.attempt) == (JobState.COMPLETED, 2)
     assert bank.books.payment(job.subject_id).status == "COMPLETED"
+    assert len(bank.outside.submitted) == 1
     assert bank.outside.executed[job.subject_id] == 1
 
 
-def test_exhausted_but_accepted_the_payment_waits(bank: Bank) -> None:
+def test_an_order_that_was_accepted_unheard_waits(bank: Bank) -> None:
     bank.outside.answer, bank.outside.late = accepted(), True
     bank.outside.faults = [Reason.TIMEOUT] * 4
     job = bank.finish(started_job(bank, "outside"))
@@ -187,11 +189,11 @@ def test_exhausted_but_accepted_the_payment_waits(bank: Bank) -> None:
     assert bank.books.payment(job.subject_id).status == "PROCESSING"
 
 
-def test_exhausted_and_declined_the_payment_fails_for_the_last_failure(bank: Bank) -> None:
+def test_an_order_that_was_declined_unheard_fails(bank: Bank) -> None:
     bank.outside.answer, bank.outside.late = Declined(), True
     bank.outside.faults = [Reason.TIMEOUT] * 4
     job = bank.finish(started_job(bank, "outside"))
-    assert bank.books.payment(job.subject_id).failure_reason == "timeout"
+    assert bank.books.payment(job.subject_id).failure_reason == "payment_declined"
 
 
 def test_exhausted_and_unreachable_the_payment_keeps_its_hold(bank: Bank) -> None:
@@ -227,7 +229,9 @@ def test_books_that_are_busy_are_asked_again(bank: Bank) -> None:
 
 def test_a_payment_somebody_else_ended_needs_nothing(bank: Bank) -> None:
     job = started_job(bank)
-    bank.steps.cancel(job)
+    reason = Reason.PROCESSING_CANCELLED
+    fail = FailPayment(payment_id=job.subject_id, reason=reason, category="system", attempts=0)
+    bank.books.handle(fail, job.context)
     assert bank.run(job).state is JobState.COMPLETED
     assert bank.events(job.subject_id) == [*SUBMITTED[:2], "PaymentFailed"]
 
@@ -260,14 +264,6 @@ def test_a_start_the_rules_refuse_is_a_dead_letter(bank: Bank, crash_at: str | N
     assert (done.state, done.attempt) == (JobState.DISCARDED, 1)
     assert dead_letters(bank) == [("insufficient_funds", "business_rule")]
     assert bank.events(payment_id) == [*SUBMITTED[:2], "PaymentFailed"]
-
-
-def test_a_submitted_payment_cannot_be_cancelled(bank: Bank) -> None:
-    job = started_job(bank, "outside")
-    bank.run(job, "after_submission_recorded")
-    with pytest.raises(Refused) as refusal:
-        bank.steps.cancel(job)
-    assert refusal.value.reason is Reason.JOB_NOT_CANCELLABLE
 
 
 def resume(bank: Bank) -> None:

@@ -28,7 +28,9 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Declined(msgspec.Struct, frozen=True):
-    """The counterparty refused; nothing has moved and nothing will."""
+    """The counterparty refused; nothing has moved and nothing will. `why` is its own word."""
+
+    why: str | None = None
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -111,12 +111,17 @@ def test_who_may_look_at_an_account(desk: Desk, part: str) -> None:
     assert desk.reason(town.boris, f"/api/accounts/x{part}") == (400, "invalid_uuid_format")
 
 
-@pytest.mark.parametrize("part", ["", "/balance"])
-def test_nothing_else_can_be_asked_of_one_account(desk: Desk, part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "allowed"),
+    [("", ["at", "at_position"]), ("/balance", ["at", "at_position", "known_at"])],
+)
+def test_nothing_else_can_be_asked_of_one_account(
+    desk: Desk, part: str, allowed: list[str]
+) -> None:
     town = desk.town
-    answer = desk.get(town.anna, f"/api/accounts/{town.hers}{part}", at="2025-03-01T09:00:00Z")
+    answer = desk.get(town.anna, f"/api/accounts/{town.hers}{part}", when="2025-03-01T09:00:00Z")
     assert (answer.status_code, answer.json()["reason"]) == (400, "unknown_parameter")
-    assert answer.json()["details"]["allowed"] == ["version"]
+    assert answer.json()["details"]["allowed"] == [*allowed, "version"]
     assert desk.get(town.anna, f"/api/accounts/{town.hers}{part}", version="1").status_code == 200
 
 

@@ -50,7 +50,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("/api/transfers", {"status": "POSTED"}, "unknown_parameter"),
     ("/api/transfers", {"sort": "currency"}, "invalid_sort_field"),
     ("/api/ledger/trial-balance", {"currency": "XX"}, "invalid_currency_format"),
-    ("/api/ledger/trial-balance", {"at_position": "1"}, "unknown_parameter"),
+    ("/api/ledger/trial-balance", {"at_position": "x"}, "invalid_position"),
     ("/api/payments/stats", {"user_id": "x"}, "invalid_uuid_format"),
     ("/api/payments/stats", {"page": "1"}, "unknown_parameter"),
 ]  # fmt: skip

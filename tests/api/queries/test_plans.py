@@ -12,10 +12,11 @@ from psycopg import AsyncConnection
 
 from ledger.identity import derived_id
 from ops.embedded.postgres import Place
-from projections import accounts, payments, transactions, transfers
+from projections import accounts, payments, statements, transactions, transfers
 from projections.cursors import Cursors
 from projections.page import Keyset, Listing, Wanted, parse
 from projections.selects import Page
+from projections.statements import PAGE_LINES, Account, Line, Period
 from schema.postgres import Pool, open_pool
 from tests.api.queries.conftest import copied
 
@@ -196,6 +197,41 @@ def test_accounts_of_a_person(large: str, place: int | None, owner: str) -> None
     check(plan, *(["accounts_of_user"] if owner == BORIS else []))
 
 
+@PLACES
+@pytest.mark.parametrize("account_id", [HERS, HIS])
+def test_a_page_of_a_statement(large: str, account_id: str, place: int | None) -> None:
+    async def run() -> tuple[list[Line], dict[str, Any]]:
+        pool = await open_pool(large, 1, "ledgerbank_app")
+        async with pool:
+            watched = Watched(pool)
+            account, period = Account(account_id, ANNA, "USD"), Period(time(place or 0), "2026")
+            pages = statements.lines(cast("Pool", watched), account, period, ROWS)
+            return await anext(pages), watched.plans[0]
+
+    lines, plan = asyncio.run(run())
+    assert len(lines) in {PAGE_LINES, (ROWS - (place or 0)) // 50}
+    assert lines == sorted(lines, key=lambda line: line.position)
+    scans = [node for node in nodes(plan) if told(node)]
+    assert {node["Node Type"] for node in scans} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(map(rows_read, scans)) <= (2 if account_id == HERS else 1) * (PAGE_LINES + 50)
+
+
+@pytest.mark.parametrize("account_id", [HERS, HIS])
+def test_balances_around_a_period_that_does_not_add_up(large: str, account_id: str) -> None:
+    async def run() -> dict[str, Any]:
+        pool = await open_pool(large, 1, "ledgerbank_app")
+        async with pool:
+            watched = Watched(pool)
+            account, period = Account(account_id, ANNA, "USD"), Period(time(30_000), time(30_100))
+            with pytest.raises(AssertionError, match="adds up"):
+                await statements.figures_of(cast("Pool", watched), account, period)
+            return watched.plans[0]
+
+    scans = [node for node in nodes(asyncio.run(run())) if told(node)]
+    assert {node["Node Type"] for node in scans} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(map(rows_read, scans)) <= 2 * 150
+
+
 AT = "'2025-01-01T' || lpad(n::text, 15, '0') || 'Z'"
 WHOSE = """CASE WHEN n %% 2 = 0 THEN %(hers)s WHEN n %% 50 = 1 THEN %(his)s
     ELSE md5((n %% 1000)::text) END::uuid"""
@@ -206,8 +242,8 @@ NUMBERS = "FROM generate_series(1, %(rows)s) AS n"
 FILL = {
     "transactions": f"""
 INSERT INTO read.transactions (id, account_id, user_id, type, status, amount, currency, direction,
-    description, position, booked_at, inserted_at, updated_at)
-SELECT gen_random_uuid(), {WHOSE}, {WHO}, 'TRANSFER', 'POSTED', n, 'USD', 'DEBIT', 'Rent', n,
+    description, balance_after, position, booked_at, inserted_at, updated_at)
+SELECT gen_random_uuid(), {WHOSE}, {WHO}, 'TRANSFER', 'POSTED', n, 'USD', 'DEBIT', 'Rent', 0, n,
     {AT}, {AT}, {AT} {NUMBERS}
 """,
     "payments": f"""
@@ -226,8 +262,8 @@ SELECT gen_random_uuid(), 'POSTED', {SOURCE}, {DESTINATION}, {SOURCE}, {DESTINAT
 """,
     "accounts": f"""
 INSERT INTO read.accounts (id, user_id, currency, account_type, status, balance, held, credit_limit,
-    spent_day, spent, last_four, version, inserted_at, updated_at)
-SELECT gen_random_uuid(), {WHO}, 'USD', 'CHECKING', 'ACTIVE', n, 0, 0, '', 0, '', 1,
-    {AT}, {AT} {NUMBERS}
+    spent_day, spent, last_four, named_in, holds, version, inserted_at, updated_at)
+SELECT gen_random_uuid(), {WHO}, 'USD', 'CHECKING', 'ACTIVE', n, 0, 0, '', 0, '', 1, '[]',
+    1, {AT}, {AT} {NUMBERS}
 """,
 }

@@ -1,6 +1,5 @@
 """A small town: its history folded into read models, and a server that shows them."""
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,13 +10,26 @@ from typing import Any
 
 import httpx2
 import psycopg
+import uvloop
 from uvicorn import Server
 
 from api.app import create_app
 from api.asgi import Headers
 from api.callers import Principal, bearer_token
 from api.consistency import Freshness
-from api.queries import accounts, ledger, payments, transactions, transfers
+from api.queries import (
+    account_history,
+    accounts,
+    events,
+    exports,
+    holds,
+    ledger,
+    payments,
+    projections,
+    statements,
+    transactions,
+    transfers,
+)
 from api.reading import Reading
 from api.wire import Wire
 from ledger.identity import derived_id
@@ -40,10 +52,16 @@ RULES = Rules(
 )
 ENDPOINTS = (
     *accounts.ENDPOINTS,
+    *statements.ENDPOINTS,
+    *account_history.ENDPOINTS,
     *transactions.ENDPOINTS,
     *payments.ENDPOINTS,
     *transfers.ENDPOINTS,
+    *holds.ENDPOINTS,
     *ledger.ENDPOINTS,
+    *exports.ENDPOINTS,
+    *events.ENDPOINTS,
+    *projections.ENDPOINTS,
 )
 
 
@@ -147,7 +165,13 @@ def opened(town: Town) -> Iterator[Desk]:
         async def run() -> None:
             pool = await open_pool(town.dsn, 4, "ledgerbank_app")
             vault = KeyVault(pool, KEKS, INDEX_KEY)
-            reading = Reading(pool=pool, rules=RULES, cursors=Cursors(SECRET), digest=vault.digest)
+            reading = Reading(
+                pool=pool,
+                rules=RULES,
+                cursors=Cursors(SECRET),
+                digest=vault.digest,
+                keks=KEKS,
+            )
             async with pool, Checkpoints(town.dsn, pool) as checkpoints:
                 head = await checkpoints.current()
                 freshness = Freshness(
@@ -159,7 +183,7 @@ def opened(town: Town) -> Iterator[Desk]:
                 ready.set_result(server)
                 await server.serve(sockets=[listener])
 
-        thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+        thread = threading.Thread(target=lambda: uvloop.run(run()), daemon=True)
         thread.start()
         server, served = ready.result(10), Served(listener.getsockname()[1])
         try:

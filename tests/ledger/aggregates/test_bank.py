@@ -3,9 +3,9 @@
 import pytest
 
 from ledger.aggregates import bank
-from ledger.commands.bank import AddBranch, RegisterBank
+from ledger.commands.bank import AddBranch, RegisterBank, UpdateBank
 from ledger.errors import Reason
-from ledger.events.bank import BankEvent, BankRegistered, BranchAdded
+from ledger.events.bank import BankEvent, BankRegistered, BankUpdated, BranchAdded
 from tests.builders import identity
 from tests.specs import Decider
 
@@ -32,8 +32,17 @@ def test_a_branch_joins_its_bank_once() -> None:
     given(LISTED, ADDED).when(ADD).then()
 
 
-def test_no_branch_without_a_bank() -> None:
+def test_only_what_is_new_changes_a_bank() -> None:
+    rest = UpdateBank(bank_id=BANK, changes={"name": "Gringotts", "status": "INACTIVE"})
+    changed = BankUpdated(changes={"status": "INACTIVE"})
+    given(LISTED).when(rest).then(changed)
+    given(LISTED, ADDED, changed).when(rest).then()
+    given(LISTED, ADDED, changed).when(ADD).then()
+
+
+def test_nothing_without_a_bank() -> None:
     given().when(ADD).then_refused(Reason.BANK_NOT_FOUND)
+    given().when(UpdateBank(bank_id=BANK, changes={})).then_refused(Reason.BANK_NOT_FOUND)
 
 
 def test_a_bank_is_registered_first_and_once() -> None:

@@ -9,6 +9,7 @@ from ledger.commands.account import AccountCommand, CaptureHold, PlaceHold, Rele
 from ledger.errors import Reason
 from ledger.events.account import (
     AccountCredited,
+    AccountCreditLimitChanged,
     AccountDebited,
     AccountEvent,
     AccountOpened,
@@ -16,6 +17,7 @@ from ledger.events.account import (
     HoldCaptured,
     HoldReleased,
 )
+from ledger.money import MINOR_MAX
 from tests.builders import (
     ANNA,
     HERS,
@@ -113,6 +115,13 @@ def test_the_same_hold_is_promised_once() -> None:
 def test_the_last_cent_can_be_held_and_no_cent_more() -> None:
     given(*HELD).when(place(600, OTHER)).then(held(600, OTHER), counted(600, cause=OTHER))
     given(*HELD).when(place(601, OTHER)).then_refused(Reason.INSUFFICIENT_FUNDS)
+
+
+def test_all_promises_together_stay_in_the_64_bit_range() -> None:
+    credit = AccountCreditLimitChanged(before=0, to=MINOR_MAX)
+    most = given(*RICH, credit, held(MINOR_MAX - 1, OTHER))
+    most.when(place(1, daily_limit=None)).then(held(1, HOLD))
+    most.when(place(2, daily_limit=None)).then_refused(Reason.AMOUNT_EXCEEDS_LIMIT)
 
 
 def test_a_hold_is_judged_like_a_debit() -> None:

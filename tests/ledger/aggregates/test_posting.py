@@ -52,7 +52,7 @@ def test_an_exchange_balances_in_each_currency() -> None:
 def test_a_posting_is_booked_once() -> None:
     fact = booked(entry(-5, HERS), entry(5, "clearing:LEDGERBANK:USD"))
     once = posting.evolve(posting.UNBOOKED, fact, NOON)
-    assert once == posting.Booked(fact)
+    assert once == posting.Booked(fact, NOON)
     with pytest.raises(AssertionError):
         posting.evolve(once, fact, NOON)
 

@@ -58,6 +58,13 @@ def test_ending_all_sessions_raises_the_session_version() -> None:
     )
 
 
+def test_sessions_that_have_ended_are_not_ended_again() -> None:
+    first = UserSessionsInvalidated(session_version=2, cause="logout_all")
+    meant = InvalidateSessions(user_id=ANNA, cause="logout_all", session_version=1)
+    given(JOINED).when(meant).then(first)
+    given(JOINED, first).when(meant).then()
+
+
 def test_nobody_has_no_sessions_to_end() -> None:
     given().when(END_ALL).then_refused(Reason.USER_NOT_FOUND)
 

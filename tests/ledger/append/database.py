@@ -3,9 +3,10 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from functools import reduce
 from typing import Any
 
-from ledger.append.memory import CLAIM, folded, unheard_of
+from ledger.append.memory import CLAIM, moved_on, unheard_of
 from ledger.append.ports import (
     Collided,
     Decided,
@@ -52,7 +53,10 @@ class Database:
                 command.answer,
                 command.answer_key,
             )
-            self.rows |= {(row.table, row.key): row.values for row in command.rows}
+            for row in command.rows:
+                self.rows.pop((row.table, row.key), None)
+                if row.values is not None:
+                    self.rows[row.table, row.key] = row.values
         self.change_claims(merged(decided))
         if decided:
             self.batches.append(len(decided))
@@ -95,7 +99,7 @@ class Database:
                 namespace, _, name = key.removeprefix(CLAIM).partition(":")
                 entries[key] = self.claims.get((namespace, name), ABSENT)
             else:
-                entries[key] = folded(unheard_of(key), self.streams.get(key, []))
+                entries[key] = reduce(moved_on, self.streams.get(key, []), unheard_of(key))
         return Fetched(self.head.position, entries)
 
     def state(self, stream: str) -> Any:

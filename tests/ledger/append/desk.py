@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from ledger.append.appender import Appender
 from ledger.append.attempt import Submission
 from ledger.append.memory import Memory
+from ledger.application import shown_subject
 from ledger.commands.asked import Answer, Asked, Idempotency, Loaded, Outcome, Reveal
 from ledger.commands.command import Command, Context
 from ledger.errors import Reason, Refused
@@ -17,6 +18,7 @@ from tests.builders import AS_ANNA, NOON, RULES, TOWN, Line
 from tests.ledger.append.database import Database
 from tests.ledger.append.store import FakeStore
 from tests.ledger.append.vault import FakeVault
+from tests.ledger.books import FIRST_KEY
 
 T = TypeVar("T")
 
@@ -62,11 +64,9 @@ def submission(
     asked: Asked | None = None,
     session: tuple[str, int] | None = None,
 ) -> Submission:
+    session_id, version = session or (None, FIRST_KEY if by.type == "service" else None)
     context = Context(
-        actor=by,
-        correlation_id="req_test",
-        session_id=session and session[0],
-        session_version=session and session[1],
+        actor=by, correlation_id="req_test", session_id=session_id, session_version=version
     )
     return Submission(
         command=command,
@@ -74,6 +74,7 @@ def submission(
         asked=asked or Asked(),
         command_id=new_id(),
         answer_subject=by.id if by.type == "user" else None,
+        shown_subject=shown_subject(command),
     )
 
 

@@ -166,7 +166,11 @@ def test_a_refusal_that_comes_with_facts_is_told_after_they_are_recorded() -> No
         async with opened(session_started(), (f"session-{SESSION}", renewed)) as [desk]:
             told = await desk.ask(refresh(identity("first"), THIRD))
             assert told is Reason.TOKEN_REVOKED
-            assert desk.database.names()[-2:] == ["RefreshTokenReuseDetected", "SessionEnded"]
+            assert desk.database.names()[-3:] == [
+                "RefreshTokenReuseDetected",
+                "SessionEnded",
+                "RefreshTokenReuseAudited",
+            ]
             assert desk.database.rows["session_state", SESSION]["alive"] is False
 
     play(story)

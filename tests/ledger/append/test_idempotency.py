@@ -9,9 +9,24 @@ from ledger.append import loading
 from ledger.append.attempt import Submission
 from ledger.append.ports import unpack
 from ledger.commands.asked import Asked, Outcome
+from ledger.commands.user import DeleteUser, UpdateUser
 from ledger.errors import Reason, Refused
 from ledger.events.recorded import ANONYMOUS, SYSTEM
-from tests.builders import ANNA, AS_ANNA, AS_BORIS, HERS, HIS, identity, registration, transfer
+from ledger.events.user import AdminJoined
+from tests.builders import (
+    ADA,
+    ANNA,
+    AS_ADA,
+    AS_ANNA,
+    AS_BORIS,
+    BORIS,
+    HERS,
+    HIS,
+    identity,
+    registration,
+    seal,
+    transfer,
+)
 from tests.ledger.append.desk import Desk, all_told, keyed, opened, play, submission
 from tests.ledger.append.desk import told as outcome_of
 
@@ -179,6 +194,28 @@ def test_answers_are_kept_under_the_askers_key_and_lost_with_it() -> None:
             desk.vault.lost.add(f"key of {ANNA}")
             reused = await desk.ask(numbered(2), asked=keyed())
             assert reused is Reason.IDEMPOTENCY_KEY_REUSED
+
+    play(story)
+
+
+def test_an_answer_that_shows_a_person_is_lost_with_that_person() -> None:
+    async def story() -> None:
+        async with opened(("roster-admins", AdminJoined(user_id=ADA))) as [desk]:
+            renamed = UpdateUser(user_id=BORIS, full_name=seal("B.", BORIS))
+            await desk.ask(renamed, AS_ADA, asked=keyed(scope="user:ada"))
+            kept = desk.database.commands["user:ada", "key-1"]
+            assert kept.answer_key == f"key of {BORIS}"
+            unknown = UpdateUser(user_id=identity("nobody"), role="support")
+            refused = await desk.ask(unknown, AS_ADA, asked=keyed("key-2", scope="user:ada"))
+            assert refused is Reason.USER_NOT_FOUND
+            assert desk.database.commands["user:ada", "key-2"].answer_key == f"key of {ADA}"
+            again = await desk.ask(renamed, AS_ADA, asked=keyed(scope="user:ada"))
+            assert again.replayed
+            gone = DeleteUser(user_id=BORIS, erasure_id=identity("erasure"))
+            assert not isinstance(await desk.ask(gone, AS_ADA), Reason)
+            assert desk.vault.lost == {f"key of {BORIS}"}
+            lost = await desk.ask(renamed, AS_ADA, asked=keyed(scope="user:ada"))
+            assert lost is Reason.IDEMPOTENCY_KEY_REUSED
 
     play(story)
 

@@ -25,7 +25,7 @@ def at_version(version: int) -> Loaded:
 def test_what_is_not_known_is_to_be_loaded() -> None:
     with pytest.raises(NotLoaded) as missing:
         memory().recall(ACCOUNT)
-    assert missing.value.key == ACCOUNT
+    assert missing.value.keys == (ACCOUNT,)
 
 
 @pytest.mark.parametrize(("known", "fetched", "kept"), [(1, 2, 2), (2, 1, 2), (0, 3, 3)])

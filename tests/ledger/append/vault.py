@@ -39,6 +39,12 @@ class FakeVault:
         kid = f"key of {subject}"
         return FakeKey(kid) if kid in self.at_hand - self.lost else None
 
+    def sealing(self, subject: str) -> Key | None:
+        kid = f"key of {subject}"
+        if kid not in self.at_hand:
+            raise NotLoaded(f"subject:{subject}")
+        return None if kid in self.lost else FakeKey(kid)
+
     def by_id(self, kid: str) -> Key | None:
         if kid not in self.at_hand:
             raise NotLoaded(f"key:{kid}")
@@ -54,6 +60,9 @@ class FakeVault:
     def create(self, subject: str, kid: str) -> PrivateRow:
         self.at_hand.add(f"key of {subject}")
         return PrivateRow("data_keys", kid, {"subject": subject})
+
+    def lose(self, kid: str) -> None:
+        self.lost.add(kid)
 
     def digest(self, *parts: str | int) -> str:
         return "\x1f".join(map(str, parts))

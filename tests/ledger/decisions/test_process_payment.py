@@ -136,7 +136,7 @@ def test_the_daily_limit_restarts_at_midnight_utc() -> None:
     spent = given(TOWN, rich, created(80_000), created(20_001, OTHER_PAYMENT))
     spent.done(process(), by=AS_ANNA)
     refused = spent.when(process(OTHER_PAYMENT), by=AS_ANNA)
-    refused.then_refused(Reason.DAILY_LIMIT_EXCEEDED, limit="1000.00", spent="800.00")
+    refused.then_refused(Reason.DAILY_LIMIT_EXCEEDED, daily_limit="1000.00", daily_spent="800.00")
     assert spent.at(MIDNIGHT).when(process(OTHER_PAYMENT), by=AS_ANNA).refused is None
 
 

@@ -1,5 +1,8 @@
 """Rehearsing a payment: what would refuse it, without a trace (ledger.md §6.2)."""
 
+from decimal import Decimal
+
+import msgspec
 import pytest
 
 from ledger.aggregates.payment import Pending
@@ -15,10 +18,14 @@ from tests.builders import (
     AS_BORIS,
     FOREIGN,
     HERS,
+    NEXT_NOON,
     OTHER_PAYMENT,
     PAYMENT,
+    RULES,
     TOWN,
+    account,
     identity,
+    placing,
     process,
     rehearsal,
     transfer,
@@ -72,12 +79,15 @@ def test_fields_existence_and_ownership_fail_as_problems(
     given(TOWN).when(rehearsal(**fields), by=by).then_refused(reason)
 
 
+OUTSIDE = identity("outside")
 MORE = AccountCredited(
     posting_id=identity("more"), entry_id=identity("more"), amount=5_000, balance_after=45_000
 )
 ORDER = [
     Fault(Reason.ACCOUNT_SUSPENDED, lines=[SUSPENDED]),
+    Fault(Reason.AMOUNT_TOO_SMALL, {"amount": "0.49"}),
     Fault(Reason.AMOUNT_EXCEEDS_LIMIT, {"amount": "800.01"}),
+    Fault(Reason.RAIL_UNAVAILABLE, {"destination_account_id": OUTSIDE}),
     Fault(Reason.INSUFFICIENT_FUNDS, {"amount": "500.00"}),
     Fault(Reason.DAILY_LIMIT_EXCEEDED, {"amount": "400.00"}, lines=[(f"account-{HERS}", MORE)]),
     Fault(Reason.DUPLICATE_TRANSACTION),
@@ -87,12 +97,24 @@ ORDER = [
 
 @pytest.mark.parametrize("fault", alone_and_in_pairs(ORDER))
 def test_the_first_fault_is_reported(fault: Fault) -> None:
-    story = given(TOWN).done(wish("1.00", payment_id=OTHER_PAYMENT), by=AS_ANNA)
+    outside = account(OUTSIDE, ANNA, bank_connection_id=identity("linked"))
+    story = given(TOWN, outside).under(msgspec.structs.replace(RULES, amount_min=Decimal("0.50")))
+    story.done(wish("1.00", payment_id=OTHER_PAYMENT), by=AS_ANNA)
     story.done(process(OTHER_PAYMENT), transfer("600.00"), by=AS_ANNA).happened(*fault.lines)
     asked = rehearsal(**{"amount": "1.00"} | fault.fields)
     rehearsed = told(story.when(asked, by=AS_ADA))
     assert rehearsed.refused is not None
     assert rehearsed.refused.reason is fault.reason
+
+
+def test_a_hold_that_is_over_is_not_shown_as_held() -> None:
+    story = given(TOWN).done(placing("700.00"), by=AS_ANNA)
+    before = told(story.when(rehearsal("400.00"), by=AS_ANNA))
+    assert before.refused is not None
+    assert before.account.state.held == 70_000
+    after = told(story.at(NEXT_NOON).when(rehearsal("400.00"), by=AS_ANNA))
+    assert after.refused is None
+    assert after.account.state.held == 0
 
 
 def test_money_in_is_judged_by_limit_and_duplicates_alone() -> None:

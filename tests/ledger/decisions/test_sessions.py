@@ -3,6 +3,7 @@
 import pytest
 
 from ledger.commands.command import Command
+from ledger.commands.session import CloseSession
 from ledger.commands.user import InvalidateSessions
 from ledger.errors import Reason
 from ledger.events.session import (
@@ -14,6 +15,9 @@ from ledger.events.session import (
 from ledger.events.user import UserReactivated, UserSuspended
 from tests.builders import (
     ANNA,
+    AS_ADA,
+    AS_ANNA,
+    AS_BORIS,
     BORIS,
     FIRST,
     NEXT_NOON,
@@ -30,6 +34,7 @@ from tests.builders import (
 from tests.specs import given
 
 STREAM = f"session-{SESSION}"
+CLOSE = CloseSession(session_id=SESSION)
 SIGNED_IN = [*PEOPLE, session_started()]
 SUSPENDED = (f"user-{ANNA}", UserSuspended())
 RENEWED = "2026-03-16T12:00:00.000000Z"
@@ -89,6 +94,20 @@ def test_logging_out_ends_the_family() -> None:
     told = given(SIGNED_IN).when(log_out())
     told.then((STREAM, SessionEnded(cause="logout")))
     assert told.books.private["session_state", SESSION]["alive"] is False
+
+
+def test_one_of_ones_own_sessions_is_ended_from_any_other() -> None:
+    told = given(SIGNED_IN).when(CLOSE, by=AS_ANNA)
+    told.then((STREAM, SessionEnded(cause="logout")))
+    assert told.books.private["session_state", SESSION]["alive"] is False
+
+
+def test_a_strangers_an_ended_and_an_unknown_session_are_not_found() -> None:
+    for stranger in (AS_BORIS, AS_ADA):
+        given(SIGNED_IN).when(CLOSE, by=stranger).then_refused(Reason.SESSION_NOT_FOUND)
+    ended = given(SIGNED_IN).done(log_out())
+    ended.when(CLOSE, by=AS_ANNA).then_refused(Reason.SESSION_NOT_FOUND)
+    given(PEOPLE).when(CLOSE, by=AS_ANNA).then_refused(Reason.SESSION_NOT_FOUND)
 
 
 @pytest.mark.parametrize("command", [refresh(), log_out()])

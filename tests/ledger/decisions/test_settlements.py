@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ledger.commands.payment import CompletePayment
+from ledger.commands.payment import CompletePayment, FailPayment
 from ledger.entries import Entry
 from ledger.errors import Reason
 from ledger.events.account import (
@@ -44,6 +44,7 @@ from tests.builders import (
     failure,
     process,
     seal,
+    submission,
 )
 from tests.specs import Story, given
 
@@ -201,6 +202,18 @@ def test_only_a_payment_on_its_way_can_end(ending: Any) -> None:
     waiting = given(TOWN, created(1_000))
     waiting.when(ending).then_refused(Reason.ALREADY_PROCESSED)
     waiting.done(cancel(), by=AS_ADA).when(ending).then_refused(Reason.ALREADY_PROCESSED)
+
+
+STOPPED = FailPayment(
+    payment_id=PAYMENT, reason="processing_cancelled", category="business_rule", attempts=0
+)
+
+
+def test_staff_stop_a_payment_before_it_was_submitted_and_not_after() -> None:
+    on_its_way().when(STOPPED).then_recorded(HoldReleased, DailyUsageChanged, PaymentFailed)
+    submitted = on_its_way().done(submission())
+    submitted.when(STOPPED).then_refused(Reason.JOB_NOT_CANCELLABLE, submissions=1)
+    submitted.when(failure()).told_last(PaymentFailed)
 
 
 def test_booked_never_fails_and_failed_is_never_booked() -> None:

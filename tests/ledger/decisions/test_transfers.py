@@ -138,7 +138,7 @@ def test_the_daily_limit_is_passed_by_equality_and_by_nothing_more() -> None:
     town = [line for line in TOWN if line[0] != f"account-{HERS}"] + richer
     spent = given(town).done(transfer("800.00"), by=AS_ANNA)
     over = spent.when(transfer("200.01", **ANOTHER), by=AS_ANNA)
-    over.then_refused(Reason.DAILY_LIMIT_EXCEEDED, limit="1000.00", spent="800.00")
+    over.then_refused(Reason.DAILY_LIMIT_EXCEEDED, daily_limit="1000.00", daily_spent="800.00")
     spent.when(transfer("200.00", **ANOTHER), by=AS_ANNA).then_recorded(*MOVED)
     late = {"transfer_id": identity("third transfer"), "posting_id": identity("third posting")}
     spent.when(transfer("0.01", **late), by=AS_ANNA).then_refused(Reason.DAILY_LIMIT_EXCEEDED)

@@ -1,10 +1,10 @@
 """A ledger on a real database, with people who hold funded accounts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from ledger.application import Ledger
+from ledger.application import Ledger, utc_now
 from ledger.commands.account import OpenAccount
 from ledger.commands.command import Context
 from ledger.commands.transfer import MakeTransfer
@@ -20,17 +20,20 @@ from schema.vault import KeyVault
 
 PLENTY = Decimal(1_000_000)
 RULES = Rules(daily_limits={}, daily_limit_default=PLENTY, single_limit=PLENTY)
+KEKS = KeyEncryptionKeys({"k1": b"w" * 32})
 BY_SYSTEM = Context(actor=SYSTEM, correlation_id="test")
 
 
 @asynccontextmanager
-async def ledger_on(dsn: str, rules: Rules = RULES) -> AsyncIterator[Ledger]:
+async def ledger_on(
+    dsn: str, rules: Rules = RULES, clock: Callable[[], str] = utc_now
+) -> AsyncIterator[Ledger]:
     """Run a ledger with connections of its own, as another process would."""
     pool = await open_pool(dsn, 4, "ledgerbank_app")
-    vault = KeyVault(pool, KeyEncryptionKeys({"k1": b"w" * 32}), b"i" * 32)
+    vault = KeyVault(pool, KEKS, b"i" * 32)
     store = LogStore(dsn, pool)
     env = {"PERSISTENCE_MODULE": "schema.recorder", "LEDGER_DSN": dsn}
-    ledger = Ledger(env, store, vault, rules)
+    ledger = Ledger(env, store, vault, rules, clock)
     await ledger.start()
     yield ledger
     await ledger.stop()

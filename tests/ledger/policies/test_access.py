@@ -5,7 +5,7 @@ import pytest
 from ledger.errors import Reason, Refused
 from ledger.events.recorded import ANONYMOUS, SYSTEM, Actor
 from ledger.policies import access
-from ledger.policies.access import Policy, all_of, any_of, has_role, negate, owns
+from ledger.policies.access import Policy, ServiceActor, all_of, any_of, has_role, negate, owns
 
 ME, OTHER = "me", "other"
 ROLES = ("anonymous", "user", "support", "admin", "auditor", "service", "system")
@@ -21,7 +21,17 @@ MATRIX: dict[str, tuple[tuple[str, str, str, str, str, str, str], Reason]] = {
     "may_grant_roles": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_end_sessions": ((NO, OWN, OWN, YES, OWN, NO, YES), ROLE),
     "may_read_user": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_read_user_stats": ((NO, NO, NO, YES, YES, NO, YES), ROLE),
+    "may_edit_profile": ((NO, OWN, OWN, OWN, OWN, NO, NO), ROLE),
+    "may_set_password": ((NO, OWN, OWN, OWN, OWN, NO, NO), ROLE),
+    "may_update_customer": ((NO, NO, YES, YES, NO, NO, YES), ROLE),
+    "may_update_staff": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_change_standing": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_delete_user": ((NO, NO, NO, FOREIGN, NO, NO, YES), ROLE),
     "may_open_account": ((NO, OWN, YES, YES, NO, NO, YES), ROLE),
+    "may_change_account": ((NO, OWN, YES, YES, NO, NO, YES), RECORD),
+    "may_freeze_account": ((NO, NO, YES, YES, NO, NO, YES), ROLE),
+    "may_close_account": ((NO, OWN, OWN, YES, NO, NO, YES), RECORD),
     "may_set_account_terms": ((NO, NO, NO, FOREIGN, NO, NO, YES), ROLE),
     "may_read_account": ((NO, OWN, YES, YES, YES, NO, YES), RECORD),
     "may_pay_from": ((NO, OWN, OWN, YES, NO, NO, YES), RECORD),
@@ -30,9 +40,33 @@ MATRIX: dict[str, tuple[tuple[str, str, str, str, str, str, str], Reason]] = {
     "may_confirm_money_in": ((NO, NO, NO, FOREIGN, NO, NO, NO), CONFIRM),
     "may_cancel_payment": ((NO, OWN, YES, YES, NO, NO, YES), ROLE),
     "may_read_payment_stats": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_edit_payment": ((NO, OWN, OWN, YES, NO, NO, YES), ROLE),
+    "may_place_hold": ((NO, OWN, OWN, YES, NO, NO, YES), RECORD),
+    "may_capture_hold": ((NO, OWN, OWN, YES, NO, NO, YES), ROLE),
+    "may_release_hold": ((NO, OWN, YES, YES, NO, NO, YES), ROLE),
     "may_transfer_from": ((NO, OWN, OWN, YES, NO, NO, YES), RECORD),
+    "may_back_date": ((NO, NO, YES, YES, NO, NO, YES), ROLE),
+    "may_ask_for_quote": ((NO, YES, YES, YES, NO, NO, YES), ROLE),
+    "may_read_posting": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_reverse_posting": ((NO, NO, NO, FOREIGN, NO, NO, YES), ROLE),
+    "may_read_quote": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_close_periods": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_read_transfer": ((NO, OWN, YES, YES, YES, NO, YES), RECORD),
+    "may_manage_service_accounts": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_read_everything": ((NO, NO, YES, YES, YES, NO, YES), ROLE),
+    "may_connect": ((NO, OWN, OWN, OWN, NO, NO, YES), ROLE),
+    "may_reconnect": ((NO, OWN, OWN, OWN, NO, NO, YES), ROLE),
+    "may_read_connection": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_keep_connection": ((NO, OWN, YES, YES, NO, NO, YES), ROLE),
+    "may_resolve_discrepancy": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_read_job": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_steer_jobs": ((NO, NO, YES, YES, NO, NO, YES), ROLE),
+    "may_listen": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
+    "may_change_endpoint": ((NO, OWN, OWN, YES, NO, NO, YES), ROLE),
+    "may_read_endpoint": ((NO, OWN, OWN, YES, YES, NO, YES), ROLE),
+    "may_hear_everything": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_have_endpoint": ((NO, OWN, OWN, OWN, NO, NO, YES), ROLE),
+    "may_rebuild_projections": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_change_banks": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
 }
 CELLS = [
@@ -40,6 +74,24 @@ CELLS = [
     for name, (cells, _) in MATRIX.items()
     for role, cell in zip(ROLES, cells, strict=True)
 ]
+
+
+SCOPED = {
+    "may_open_account": {"accounts:write"},
+    "may_read_account": {"accounts:read"},
+    "may_transfer_from": {"transfers:write"},
+    "may_read_transfer": {"accounts:read"},
+    "may_place_hold": {"holds:write"},
+    "may_capture_hold": {"holds:write"},
+    "may_release_hold": {"holds:write"},
+    "may_back_date": {"transfers:write"},
+    "may_ask_for_quote": {"transfers:write"},
+    "may_read_posting": {"ledger:read"},
+    "may_reverse_posting": {"transfers:write"},
+    "may_read_quote": {"transfers:write"},
+    "may_listen": {"ledger:read"},
+}
+"""Policies that let a service account act; the service column above is one without scopes."""
 
 
 def actor(role: str) -> Actor:
@@ -77,6 +129,48 @@ def test_what_is_not_allowed_is_refused(name: str, role: str, cell: str) -> None
         policy(actor(role), owner)
     known = role == "system" or role in policy.roles
     assert caught.value.reason is (MATRIX[name][1] if known else ROLE)
+
+
+@pytest.mark.parametrize("name", MATRIX)
+@pytest.mark.parametrize("scope", access.SCOPES)
+def test_a_service_acts_on_anybodys_record_with_the_named_scope_alone(
+    name: str, scope: str
+) -> None:
+    policy: Policy = getattr(access, name)
+    one, all_others = machine(scope), machine(*(set(access.SCOPES) - {scope}))
+    named = SCOPED.get(name, set())
+    assert policy.allows(one, OTHER) is policy.allows(one) is (scope in named)
+    assert policy.allows(all_others, OTHER) is bool(named - {scope})
+    if scope in named:
+        policy(one, OTHER)
+        return
+    with pytest.raises(Refused) as caught:
+        policy(one, OTHER)
+    assert caught.value.reason is ROLE
+    assert caught.value.details["role"] == "service"
+
+
+def test_the_scopes_that_open_an_action_are_told() -> None:
+    with pytest.raises(Refused) as caught:
+        access.may_transfer_from(machine("accounts:read"), OTHER)
+    assert caught.value.details["required_roles"] == [
+        "admin",
+        "support",
+        "user",
+        "service:transfers:write",
+    ]
+
+
+def test_nobody_has_scopes_but_a_service_account() -> None:
+    rule = access.has_scope("transfers:write")
+    assert rule(machine("transfers:write"), ())
+    assert not rule(actor("service"), ())
+    assert not rule(actor("admin"), ())
+    assert machine("transfers:write").recorded == actor("service")
+
+
+def machine(*scopes: str) -> ServiceActor:
+    return ServiceActor(type="service", id=ME, role="service", scopes=frozenset(scopes))
 
 
 def test_a_role_that_is_left_out_is_told_who_may() -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from ledger.money import MINOR_MAX
 from tests.builders import RULES
 
 
@@ -27,3 +28,8 @@ def test_the_smallest_amount_is_one_minor_unit_or_the_setting_when_larger() -> N
 def test_a_fraction_below_a_minor_unit_does_not_count() -> None:
     odd = msgspec.structs.replace(RULES, single_limit=Decimal("10.999"))
     assert [odd.single(each) for each in ("JPY", "USD", "BHD")] == [10, 1_099, 10_999]
+
+
+def test_no_limit_is_more_than_money_can_be() -> None:
+    endless = msgspec.structs.replace(RULES, single_limit=Decimal(10**30))
+    assert endless.single("CLF") == MINOR_MAX

@@ -1,7 +1,7 @@
 """Faults that may be planted in a log, each with the invariant that it breaks, and where."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 import msgspec
 
@@ -10,54 +10,12 @@ from ledger.events.account import (
     AccountDebited,
     DailyUsageChanged,
     HoldCaptured,
+    HoldExpired,
     HoldReleased,
 )
-from ledger.events.event import Event
 from ledger.events.payment import PaymentCompleted
 from ledger.identity import new_id
-from projections.log import Logged, decode_event
-from tests.projections.history import History, Step
-
-MONEY = 100_000
-
-
-class Town:
-    """Two people with 1,000.00 USD each, one of them with 1,000.00 EUR as well; all is well."""
-
-    def __init__(self) -> None:
-        self.history = History()
-        anna, boris = self.history.user("Anna Example"), self.history.user("Boris Example")
-        self.hers, self.his = self.history.account(anna), self.history.account(boris)
-        self.foreign = self.history.account(boris, currency="EUR")
-        self.history.transfer(self.hers, self.his)
-        self.history.bank()
-        for end in (self.complete, self.history.fail):
-            payment_id = self.started()
-            end(payment_id, self.hers)
-        self.history.cancel(self.history.payment(self.his))
-        self.history.hold(self.his, 5_000)
-
-    def started(self) -> str:
-        """Return a payment of 10.00 from her account that is on its way."""
-        payment_id = self.history.payment(self.hers)
-        self.history.start(payment_id, self.hers)
-        return payment_id
-
-    def complete(self, payment_id: str, account_id: str) -> None:
-        self.history.complete(payment_id, account_id)
-
-    def happened(self, *steps: Step, at: int = 1) -> int:
-        """Let a command happen; return the position of its `at`th event."""
-        return self.history.command(*steps) - len(steps) + at
-
-    def moved(self, *entries: tuple[str, int], currency: str = "USD", **links: Any) -> list[Step]:
-        return self.history.posting("TRANSFER", currency, entries, **links)
-
-    def events(self) -> Iterator[Logged[Event]]:
-        """Yield what has happened, as the audit meets it."""
-        for position, stream, version, _, _, name, schema, data, _, at, *_ in self.history.lines:
-            yield Logged(position, stream, version, at, decode_event(name, schema, data))
-
+from tests.ops.cli.town import MONEY, Town
 
 Fault: TypeAlias = Callable[[Town], tuple[str, int]]
 
@@ -128,6 +86,12 @@ def hold_released_in_part(town: Town) -> tuple[str, int]:
     hold_id = town.history.hold(town.hers, 700)
     released = HoldReleased(hold_id=hold_id, amount=699, cause="released")
     return "I-6", town.happened((f"account-{town.hers}", released))
+
+
+def hold_expired_in_part(town: Town) -> tuple[str, int]:
+    hold_id = town.history.hold(town.hers, 700)
+    expired = HoldExpired(hold_id=hold_id, amount=699)
+    return "I-6", town.happened((f"account-{town.hers}", expired))
 
 
 def hold_captured_beyond(town: Town) -> tuple[str, int]:
@@ -234,6 +198,7 @@ FAULTS: tuple[Fault, ...] = (
     overdrawn_by_a_hold,
     hold_released_twice,
     hold_released_in_part,
+    hold_expired_in_part,
     hold_captured_beyond,
     hold_placed_twice,
     payment_posted_twice,

@@ -16,31 +16,10 @@ from ops import databases
 from ops.cli import VERBS, cli
 from ops.embedded.start import StartFailed
 from ops.failures import CheckFailed, exit_code_of
+from tests.ops.cli.said import SAID
 from tests.ops.cli.shell import NOWHERE, Shell
 
 Commands: TypeAlias = dict[str, click.Command]
-SAID = {
-    "up": ("everything on this machine", "--demo", "--port", "--data-dir"),
-    "serve": ("HTTP server", "--host", "--port", "--processes"),
-    "project": ("in step with the log", "[NAME]..."),
-    "worker": ("jobs", "--queues", "--processes"),
-    "migrate": ("up to date", "--check"),
-    "seed-demo": ("a second run changes nothing",),
-    "version": ("version",),
-    "config check": ("exit 3", "wrong"),
-    "config show": ("secrets masked",),
-    "events list": ("oldest first", "--stream", "--type", "--from", "--to", "--limit"),
-    "events show": ("POSITION", "--raw", "leaf hash"),
-    "events tail": ("as it grows", "--stream", "--type", "--from", "--limit"),
-    "projections list": ("checkpoint",),
-    "projections rebuild": ("[NAME]...", "--all", "--repair", "exit code is 1"),
-    "ledger check": ("invariants from the log", "exit 1", "--no-read-models"),
-    "ledger trial-balance": ("sum to zero", "--currency"),
-    "users create-admin": ("administrator", "--email", "--full-name", "--password-stdin"),
-    "openapi": ("OpenAPI", "--out"),
-    "problems": ("reasons", "--format"),
-    "tour": ("over HTTP", "--url", "demo data"),
-}
 
 
 def commands(
@@ -113,7 +92,13 @@ def test_help_lists_every_verb_and_the_flags_of_all(bare: Shell) -> None:
         ("serve", "--processes", "0"),
         ("worker", "--processes", "0"),
         ("ledger", "trial-balance", "--currency", "gold"),
+        ("ledger", "export", "--format", "csv"),
+        ("ledger", "export", "--out", "ledger.csv"),
+        ("ledger", "check", "--at", "noon"),
         ("users", "create-admin"),
+        ("users", "show"),
+        ("users", "delete", "--id", "x", "--email", "y"),
+        ("users", "list", "--role", "root"),
     ],
     ids=" ".join,
 )
@@ -141,6 +126,9 @@ def test_misuse_is_2_and_says_how_to_use_it(bare: Shell, arguments: tuple[str, .
         "projections rebuild users",
         "ledger check",
         "ledger trial-balance",
+        "ledger export --format csv --out ledger.csv",
+        "users list",
+        "users suspend --email a@example.com",
         "openapi",
         "up",
     ],
@@ -168,6 +156,9 @@ def test_a_bad_setting_is_3(bare: Shell, verb: str) -> None:
         "projections rebuild users",
         "ledger check",
         "ledger trial-balance",
+        "ledger export --format csv --out ledger.csv",
+        "users list",
+        "users delete --email a@example.com",
     ],
 )
 def test_an_unreachable_database_is_4(

@@ -1,14 +1,17 @@
 """`ledgerbank events`: the log as people and programs read it."""
 
 import signal
+from collections import Counter
 from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 
 from ops.demo import ALICE
 from tests.ops.cli.books import change, head, rows
-from tests.ops.cli.faults import Town, booked
+from tests.ops.cli.faults import booked
 from tests.ops.cli.shell import Shell, ended, until
+from tests.ops.cli.town import Town
 
 FIELDS = [
     "position",
@@ -160,3 +163,108 @@ def connected(dsn: str) -> bool:
     """Say whether the tail has asked where the log ends."""
     query = "SELECT 1 FROM pg_stat_activity WHERE query LIKE %s AND datname = current_database()"
     return len(rows(dsn, query, "%FROM log.events%position >= $1%")) > 0
+
+
+def test_events_are_found_by_what_is_stored_in_them(demo: Shell) -> None:
+    every = demo("--json", "events", "list", "--limit", "1000").json
+    payment = next(each for each in every if each["type"] == "PaymentCompleted")
+    identity = payment["stream_id"].partition("-")[2]
+    found = demo("--json", "events", "search", identity.upper()).json
+    stored = rows(dsn(demo), "SELECT position, data FROM log.events ORDER BY position")
+    expected = [position for position, data in stored if identity.encode() in bytes(data)]
+    assert [each["position"] for each in found] == expected
+    opened = [x for x in every if x["type"] == "AccountOpened" and x["data"]["currency"] == "GBP"]
+    flags = ("--field", "currency=GBP", "--type", "AccountOpened")
+    assert demo("--json", "events", "search", *flags).json == opened
+    assert demo("--json", "events", "search", "Alice").json == [], "sealed text is not found"
+    assert demo("events", "search").code == 2
+    assert demo("events", "search", "--field", "currency").code == 2
+
+
+def test_events_are_chosen_by_time_actor_and_request(demo: Shell) -> None:
+    every = demo("--json", "events", "list", "--limit", "1000").json
+    middle = every[len(every) // 2]["recorded_at"]
+    for flags, expected in (
+        (("--until", middle), [each for each in every if each["recorded_at"] <= middle]),
+        (("--since", middle), [each for each in every if each["recorded_at"] >= middle]),
+        (("--correlation", "demo"), [x for x in every if x["correlation_id"] == "demo"]),
+        (("--actor", ALICE.user_id), [x for x in every if x["actor"]["id"] == ALICE.user_id]),
+    ):
+        assert demo("--json", "events", "list", "--limit", "1000", *flags).json == expected, flags
+
+
+def test_the_log_is_counted(demo: Shell) -> None:
+    every = demo("--json", "events", "list", "--limit", "1000").json
+    found = demo("--json", "events", "stats").json
+    assert found["events"] == len(every)
+    assert found["first_recorded_at"] == every[0]["recorded_at"]
+    assert found["last_recorded_at"] == every[-1]["recorded_at"]
+    counted = Counter(each["type"] for each in every)
+    assert {each["name"]: each["events"] for each in found["types"]} == counted
+    days = Counter(each["recorded_at"][:10] for each in every)
+    assert {each["name"]: each["events"] for each in found["days"]} == days
+    assert f"events               {len(every)}" in demo("events", "stats").lines
+
+
+def test_a_log_goes_out_into_a_file_and_into_another_database(
+    demo: Shell, tmp_path: Path, database: str
+) -> None:
+    source, file, into = dsn(demo), tmp_path / "log.jsonl", {"DATABASE_URL": database}
+    assert demo("events", "export", "--out", str(file)).code == 0
+    ran = demo("--json", "events", "import", str(file), **into)
+    assert (ran.code, ran.json) == (0, {"position": head(source)}), ran.err
+    assert rows(database, WHOLE) == rows(source, WHOLE)
+    ends = "SELECT position, chain_hash, recorded_at FROM log.head"
+    assert rows(database, ends) == rows(source, ends)
+    epoch = "SELECT epoch FROM log.head"
+    assert rows(database, epoch) != rows(source, epoch)
+    shown = demo("--json", "events", "show", "1", **into).json
+    assert shown["data"]["full_name"] == "[erased]"
+    assert demo("projections", "rebuild", "accounts", "users", **into).code == 0
+    assert demo("events", "import", str(file), **into).code == 1
+
+
+def test_a_file_that_was_touched_is_not_taken_in(
+    demo: Shell, tmp_path: Path, database: str
+) -> None:
+    file = tmp_path / "log.jsonl"
+    assert demo("events", "export", "--out", str(file), "--to", "9").code == 0
+    lines = file.read_text().splitlines()
+    for broken, expected in (
+        ([*lines[:3], lines[3].replace("recorded_at", "recorded_by"), *lines[4:]], "position 4 is"),
+        ([*lines[:3], *lines[4:]], "position 4 is missing"),
+        ([*lines[:3], "{}"], "line 4 is no event"),
+    ):
+        file.write_text("\n".join(broken) + "\n")
+        ran = demo("events", "import", str(file), DATABASE_URL=database)
+        assert ran.code == 1
+        assert expected in ran.err
+        assert rows(database, "SELECT count(*) FROM log.events") == [(0,)]
+
+
+def test_what_became_of_a_command_is_told(demo: Shell) -> None:
+    [(key, first, last)] = rows(
+        dsn(demo),
+        "SELECT key, first_position, last_position FROM log.commands"
+        " WHERE last_position > first_position ORDER BY first_position LIMIT 1",
+    )
+    [found] = demo("--json", "commands", "show", key).json
+    every = demo("--json", "events", "list", "--from", str(first), "--to", str(last)).json
+    assert found["events"] == [each["type"] for each in every]
+    assert (found["position"], found["replays"]) == (last, 0)
+    assert demo("commands", "show", "nothing").code == 1
+    assert demo("commands", "show", key, "--scope", "user:nobody").code == 1
+
+
+def test_a_log_is_generated_by_decisions(shell: Shell) -> None:
+    ran = shell("--json", "dev", "generate", "--events", "400")
+    assert ran.code == 0, ran.err
+    assert ran.json["position"] == head(dsn(shell)) >= 400
+    assert shell("ledger", "check").code == 0
+
+
+WHOLE = """
+SELECT position, stream_id, version, event_id, command_id, name, schema_version, data, actor_id,
+    correlation_id, recorded_at, effective_at, content_hash, chain_hash
+FROM log.events ORDER BY position
+"""

@@ -15,8 +15,8 @@ import uvloop
 
 from projections.catalogue import BY_NAME
 from tests.ops.cli.books import head, rows
-from tests.ops.cli.faults import Town
 from tests.ops.cli.shell import Shell, ended, until
+from tests.ops.cli.town import Town
 
 Process: TypeAlias = "subprocess.Popen[str]"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -86,6 +86,7 @@ def test_serve_answers_until_told(demo: Shell, asked: signal.Signals) -> None:
     assert ran.code == 0, ran
     assert "Traceback" not in ran.err
     assert not answers(url)
+    assert rows(dsn(demo), SEALED) == [(head(dsn(demo)),)], "sealed at the stop"
 
 
 def test_serve_ends_in_order_when_told_while_it_starts(demo: Shell) -> None:
@@ -142,10 +143,24 @@ def test_a_worker_ends_when_told(demo: Shell, valkey: str, asked: signal.Signals
         ran = ended(process, asked)
     assert ran.code == 0, ran
     assert "Traceback" not in ran.err
+    assert rows(dsn(demo), SEALED) == [(head(dsn(demo)),)], "sealed at the stop"
+
+
+def test_a_scheduler_leads_until_told(shell: Shell) -> None:
+    leads = "SELECT 1 FROM work.scheduler WHERE holder <> '' AND lease_until > now()"
+    asked = "SELECT actor FROM work.jobs ORDER BY actor"
+    with shell.running("scheduler") as process:
+        until(lambda: rows(dsn(shell), asked), process)
+        assert rows(dsn(shell), leads)
+        ran = ended(process)
+    assert ran.code == 0, ran
+    assert "Traceback" not in ran.err
+    assert not rows(dsn(shell), leads)
+    assert {("expire_holds",), ("start_due_payments",)} <= set(rows(dsn(shell), asked))
 
 
 def test_the_tour_finds_everything_as_it_should_be(demo: Shell, valkey: str) -> None:
-    demo.environment["REDIS_URL"] = valkey
+    demo.environment |= {"REDIS_URL": valkey, "ENABLE_RATE_LIMITING": "on"}
     with ExitStack() as stack:
         stack.enter_context(demo.running("project"))
         stack.enter_context(demo.running("worker"))
@@ -153,7 +168,7 @@ def test_the_tour_finds_everything_as_it_should_be(demo: Shell, valkey: str) -> 
         ran = demo.alone("tour", "--url", url)
         assert (ran.code, ran.err) == (0, ""), ran
         assert " checks: everything is as it should be\n" in ran.out
-        assert ran.lines[-1].split()[2] == "SessionStarted"
+        assert ran.lines[-1].split()[2] == "LoginSucceeded"
         for secret in ("a long enough pass phrase", "admin123!", "auditor123!"):
             assert secret not in ran.out
         told = demo.alone("--json", "tour", "--url", url).json
@@ -178,6 +193,7 @@ def test_a_tour_to_nowhere_says_so(bare: Shell) -> None:
     assert ran.err.startswith("error: the server cannot be reached: ")
 
 
+SEALED = "SELECT max(tree_size) FROM log.checkpoints"
 OTHERS = """
 SELECT 1 FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'ledgerbank'

@@ -113,7 +113,9 @@ def test_a_taken_address_is_refused(demo: Shell, monkeypatch: pytest.MonkeyPatch
     ran = desk("--email", ADMIN.email.upper(), "--full-name", "Somebody Else")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("error: email_already_exists: ")
-    assert head(dsn(demo)) == before
+    [told] = demo("--json", "events", "list", "--from", str(before + 1)).json
+    assert (told["type"], told["data"]["outcome"]) == ("AdminActionPerformed", "failure")
+    assert told["data"]["details"]["reason"] == "email_already_exists"
 
 
 @pytest.mark.parametrize(

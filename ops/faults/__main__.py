@@ -1,0 +1,104 @@
+"""`ops/drill`: rounds of faults on a throw-away house of two of everything; exit code 1 for any."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from ops import telemetry
+from ops.benches.deployment import deployed
+from ops.benches.draw import Draw
+from ops.demo import ADMIN
+from ops.faults.drill import HEAL_SECONDS, Pace, Report, Staff, drill
+from ops.faults.house import PARTS, WORKERS, SupervisedHouse
+from ops.faults.mutants import MUTANTS
+from ops.faults.trouble import Crash, Kill, Trouble, drawn
+from ops.supervisor import supervised
+from ops.verbs.database import seed as seed_demo
+from workers.crashpoints import POINTS
+
+ROUNDS = 10
+TROUBLES = 12
+KINDS = ("api", "worker", "projections", "scheduler")
+STAND_SECONDS = 30.0
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the first round.")
+@click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True,
+              help="Each with a seed of its own.")  # fmt: skip
+@click.option("--troubles", type=click.IntRange(1), default=TROUBLES, show_default=True,
+              help="How many befall the house in a round.")  # fmt: skip
+@click.option("--pause", type=float, default=1.0, show_default=True, help="Seconds between them.")
+@click.option("--stand", type=float, default=STAND_SECONDS, show_default=True,
+              help="Seconds that a stopped part stands still.")  # fmt: skip
+@click.option("--heal", type=float, default=HEAL_SECONDS, show_default=True,
+              help="Seconds within which all work has to be done afterwards.")  # fmt: skip
+@click.option("--kill", "kind", type=click.Choice(KINDS), help="Only kill parts of this kind.")
+@click.option("--sweep", is_flag=True, help="First die at every named step, one after the other.")
+@click.option("--mutant", type=click.Choice(list(MUTANTS)),
+              help="Break a promise on purpose: the drill has to find out.")  # fmt: skip
+@click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Where the throw-away servers keep their data.")  # fmt: skip
+def main(  # noqa: PLR0913  # one argument per flag
+    *,
+    seed: int,
+    rounds: int,
+    troubles: int,
+    pause: float,
+    heal: float,
+    stand: float,
+    kind: str | None,
+    sweep: bool,
+    mutant: str | None,
+    folder: Path | None,
+) -> None:
+    """Kill, stop, wipe and double the parts of a house under load, then judge what is left."""
+    telemetry.configure("warning", "text")
+    reports: list[Report] = []
+    pace = Pace(pause_seconds=pause, heal_seconds=heal)
+    with house_of(folder, mutant) as (house, staff):
+        if sweep:
+            steps = [Crash(WORKERS, point) for point in POINTS]
+            reports.append(told(drill(house, staff, steps, seed=0, pace=pace)))
+        for number in range(seed, seed + rounds):
+            draw = Draw(number)
+            row = [
+                drawn(draw, house, stand_seconds=stand) if kind is None else killed(draw, kind)
+                for _ in range(troubles)
+            ]
+            reports.append(told(drill(house, staff, row, seed=number, pace=pace)))
+    failed = sum(bool(each.faults) for each in reports)
+    done = sum(each.acknowledged for each in reports)
+    print(f"{failed} of {len(reports)} rounds failed, {done} commands acknowledged")
+    sys.exit(1 if failed else 0)
+
+
+def killed(draw: Draw, kind: str) -> Trouble:
+    """Draw the end of one part of a kind."""
+    return Kill((draw.one([each for each in PARTS if each.startswith(kind)]),))
+
+
+@contextmanager
+def house_of(folder: Path | None, mutant: str | None) -> Iterator[tuple[SupervisedHouse, Staff]]:
+    """Run a house with demo people for the length of the block."""
+    with deployed(folder) as deployment, supervised(sys.stderr) as supervisor:
+        dsn = deployment.database("drill")
+        asyncio.run(seed_demo(deployment.settings(dsn), dsn))
+        house = SupervisedHouse(deployment, dsn, supervisor, mutant)
+        house.start()
+        yield house, Staff(house.urls[0], ADMIN.email, ADMIN.password)
+
+
+def told(report: Report) -> Report:
+    """Say what a round came to."""
+    print(msgspec.json.encode(report).decode(), flush=True)
+    return report
+
+
+if __name__ == "__main__":
+    main()

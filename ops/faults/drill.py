@@ -1,0 +1,157 @@
+"""A drill: load a house, let troubles befall it, heal it, and judge by the clients' record."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import httpx2
+import msgspec
+
+from ledger.identity import new_id
+from ledger.money import decimal_text
+from ops.faults.checks import Aftermath, faults_of
+from ops.faults.house import House
+from ops.faults.record import Refusal
+from ops.faults.trouble import Trouble, befall
+from ops.faults.workload import CURRENCY, Workload
+
+HEAL_SECONDS = 60.0
+POLL_SECONDS = 0.2
+OPENING = 1_000_000_00
+ACCOUNTS = 8
+PASSWORD = "correct horse battery staple"  # noqa: S105  # of customers who live as long as a drill
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to wait between troubles, and how long everything may take to heal."""
+
+    pause_seconds: float = 1.0
+    heal_seconds: float = HEAL_SECONDS
+
+
+USUAL = Pace()
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a drill came to; it is good when `faults` is empty."""
+
+    seed: int
+    troubles: int
+    acknowledged: int
+    refused: int
+    asked: int
+    repeated: int
+    healed_seconds: float
+    died_at: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+class Staff(msgspec.Struct, frozen=True):
+    """An administrator of the house: signs in, opens accounts."""
+
+    url: str
+    email: str
+    password: str
+
+    def login(self, email: str, password: str) -> dict[str, Any]:
+        """Sign somebody in."""
+        body = {"email": email, "password": password}
+        return self.ask("/api/auth/login", body)
+
+    def ask(self, path: str, body: Any, bearer: str | None = None) -> dict[str, Any]:
+        """Ask for something that must not be refused."""
+        headers = {} if bearer is None else {"authorization": bearer}
+        answer = httpx2.post(f"{self.url}{path}", json=body, headers=headers, timeout=30)
+        assert answer.is_success, answer.text
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    def customer(self) -> tuple[str, str]:
+        """Let somebody join; return their id and their bearer."""
+        email = f"drill-{new_id()}@example.com"
+        asked = {
+            "email": email,
+            "full_name": "Somebody",
+            "password": PASSWORD,
+            "password_confirmation": PASSWORD,
+        }
+        user = self.ask("/api/users", asked)
+        return user["id"], f"Bearer {self.login(email, PASSWORD)['access_token']}"
+
+    def accounts(self, owner: str) -> list[str]:
+        """Open accounts with money in them."""
+        bearer = f"Bearer {self.login(self.email, self.password)['access_token']}"
+        asked = {
+            "currency": CURRENCY,
+            "account_type": "INVESTMENT",
+            "account_name": "Drill",
+            "user_id": owner,
+            "opening_balance": decimal_text(OPENING, CURRENCY),
+        }
+        return [self.ask("/api/accounts", asked, bearer)["id"] for _ in range(ACCOUNTS)]
+
+
+def drill(
+    house: House, staff: Staff, troubles: Sequence[Trouble], *, seed: int, pace: Pace = USUAL
+) -> Report:
+    """Let `troubles` befall a house under load, one after the other; return what came of it."""
+    owner, bearer = staff.customer()
+    accounts = staff.accounts(owner)
+    house.died_at.clear()
+    workload = Workload(house.urls, bearer, accounts, seed=seed)
+    with loaded(house, workload):
+        for trouble in troubles:
+            house.wait(pace.pause_seconds)
+            workload.record.strange += befall(house, trouble)
+        house.wait(pace.pause_seconds)
+    house.until_ready()
+    opening = dict.fromkeys(accounts, OPENING)
+    balance = partial(balance_of, house.urls[-1], bearer)
+    after = Aftermath(workload.record, workload.story, house.dsn, opening, balance)
+    faults, seconds = healed(house, after, pace.heal_seconds)
+    record = workload.record
+    refused = len(record.of(Refusal))
+    return Report(
+        seed=seed,
+        troubles=len(troubles),
+        acknowledged=len(record.outcomes) - refused,
+        refused=refused,
+        asked=record.asked,
+        repeated=record.repeated,
+        healed_seconds=round(seconds, 1),
+        died_at=tuple(house.died_at),
+        faults=tuple(faults),
+    )
+
+
+@contextmanager
+def loaded(house: House, workload: Workload) -> Iterator[None]:
+    """Keep a load on the house for the length of the block; afterwards every outcome is known."""
+    thread = threading.Thread(target=workload.run, name="clients")
+    thread.start()
+    try:
+        yield
+    finally:
+        workload.stopping.set()
+        while thread.is_alive():
+            house.wait(POLL_SECONDS)
+
+
+def balance_of(url: str, bearer: str, account: str) -> str:
+    """Return what a server says an account holds; nothing while it cannot say."""
+    path = f"{url}/api/accounts/{account}/balance"
+    answer = httpx2.get(path, headers={"authorization": bearer}, timeout=30)
+    return str(answer.json().get("data", {}).get("balance", "0"))
+
+
+def healed(house: House, after: Aftermath, most: float) -> tuple[list[str], float]:
+    """Judge again and again until all is well or the time for healing is over."""
+    began = time.monotonic()
+    while True:
+        faults, seconds = faults_of(after), time.monotonic() - began
+        if not faults or after.record.strange or seconds > most:
+            return faults, seconds
+        house.wait(1.0)

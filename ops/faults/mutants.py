@@ -1,0 +1,97 @@
+"""Mutants: the product with one promise broken on purpose, so that a drill proves it can fail."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from projections import runner
+from projections.leases import Lease, Leases
+from schema import append, store
+
+DELAY_SECONDS = 0.3
+LATE: set[asyncio.Task[None]] = set()
+"""Keeps what is done too late from being collected before it is done."""
+
+
+def later(work: Any) -> None:
+    """Do something in the background, as careless code would."""
+    task = asyncio.get_running_loop().create_task(work)
+    LATE.add(task)
+    task.add_done_callback(LATE.discard)
+
+
+def answer_before_commit() -> None:
+    """Answer first and commit a moment later: what dies in between was acknowledged and is lost."""
+    commit = store.LogStore.commit
+
+    async def careless(self: store.LogStore, staged: Any) -> None:
+        async def write() -> None:
+            await asyncio.sleep(DELAY_SECONDS)
+            await commit(self, staged)
+
+        later(write())
+
+    store.LogStore.commit = careless  # type: ignore[method-assign]  # the mutation
+
+
+def key_outside_the_transaction() -> None:
+    """Write the row of an idempotency key after the events: dying in between forgets the key."""
+    written = append.WRITES.index("INSERT INTO log.commands")
+    selected = append.WRITES.index("SELECT u.* FROM h", written)
+    without = append.WRITES[:written] + append.WRITES[selected:]
+    for name in ("APPEND", "APPEND_ALL", "APPEND_AND_REMOVE"):
+        setattr(append, name, getattr(append, name).replace(append.WRITES, without))
+    write = store.write
+
+    async def careless(connection: Any, staged: Any) -> None:
+        await write(connection, staged)
+        parameters = staged.commands.parameters()
+
+        async def keep_keys() -> None:
+            await asyncio.sleep(DELAY_SECONDS)
+            async with await connection.connect(connection.info.dsn, autocommit=True) as other:
+                await other.execute("SET ROLE ledgerbank_app")
+                await other.execute(KEYS, parameters)
+
+        later(keep_keys())
+
+    store.write = careless
+
+
+def checkpoint_before_rows() -> None:
+    """Move the checkpoint of a read model first and write its rows a moment later."""
+
+    def careless(
+        self: runner.Runner, leases: Leases, group: Sequence[runner.Follower], end: int
+    ) -> None:
+        with leases.connection.transaction():
+            leases.advance(self.held(group), end)
+        time.sleep(DELAY_SECONDS)
+        with leases.connection.transaction():
+            for follower in group:
+                follower.fold.rows.write(leases.connection)
+        for follower in group:
+            follower.fold.rows.wrote(runner.ROWS_MAX)
+            assert follower.lease is not None, "only a holder advances"
+            follower.lease = Lease(follower.projector.name, end, follower.lease.token)
+
+    runner.Runner.commit = careless  # type: ignore[method-assign]  # the mutation
+
+
+MUTANTS: Mapping[str, Callable[[], None]] = {
+    "answer-before-commit": answer_before_commit,
+    "key-outside-the-transaction": key_outside_the_transaction,
+    "checkpoint-before-rows": checkpoint_before_rows,
+}
+KEYS = """
+INSERT INTO log.commands (
+    scope, key, command_id, request_hash, first_position, last_position, answer, answer_key,
+    recorded_at
+)
+SELECT * FROM unnest(
+    %b::text[], %b::text[], %b::uuid[], %b::bytea[], %b::bigint[], %b::bigint[], %b::bytea[],
+    %b::text[], %b::text[]
+)
+ON CONFLICT DO NOTHING
+"""

@@ -1,0 +1,1 @@
+"""`ops/fuzz`: requests made from the published document, and every answer held against it."""

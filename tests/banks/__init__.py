@@ -1,0 +1,1 @@
+"""Outside banks over HTTP, on a whole bank: catalogue, connections, sync, rail, webhooks in."""

@@ -1,0 +1,99 @@
+"""The judge of the drills: it believes the clients, and finds what was lost or done twice."""
+
+import psycopg
+import pytest
+
+from ledger.events.event import Sealed
+from ledger.events.payment import PaymentCompleted
+from ledger.events.transfer import TransferBooked
+from ledger.identity import new_id
+from ops.benches.draw import Draw
+from ops.faults.checks import Aftermath, strayed, unfinished
+from ops.faults.house import APIS, PARTS, SupervisedHouse
+from ops.faults.record import Held, Moved, Outcome, Paid, Record, Refusal
+from ops.faults.trouble import Kill, Stand, drawn
+from tests.workers.log import append, created, started
+
+STORY = "drill-test"
+
+
+def after(dsn: str, *outcomes: Outcome) -> Aftermath:
+    return Aftermath(Record(list(outcomes)), STORY, dsn, {}, lambda _: "0.00")
+
+
+def moved(number: int) -> Moved:
+    return Moved(f"{STORY}.{number}", "a", "b", 100)
+
+
+def booked(dsn: str, story: str) -> None:
+    """Record a transfer."""
+    event = TransferBooked(
+        source_account_id=new_id(),
+        destination_account_id=new_id(),
+        amount=100,
+        currency="USD",
+        destination_amount=100,
+        destination_currency="USD",
+        initiated_by="test",
+        posting_id=new_id(),
+        description=Sealed("", ""),
+    )
+    append(dsn, (f"transfer-{new_id()}", event), correlation_id=story)
+
+
+def strays(aftermath: Aftermath) -> list[str]:
+    with psycopg.connect(aftermath.dsn) as connection:
+        return [line.partition(":")[0] for line in strayed(connection, aftermath)]
+
+
+def test_what_was_acknowledged_is_there_once(database: str) -> None:
+    booked(database, f"{STORY}.1")
+    booked(database, "req_of_somebody_else")
+    assert strays(after(database, moved(1), Refusal(f"{STORY}.2", "insufficient_funds"))) == []
+
+
+def test_what_was_acknowledged_and_is_not_there_is_lost(database: str) -> None:
+    assert strays(after(database, moved(1))) == ["lost"]
+
+
+def test_what_is_there_twice_is_doubled(database: str) -> None:
+    booked(database, f"{STORY}.1")
+    booked(database, f"{STORY}.1")
+    assert strays(after(database, moved(1))) == ["doubled"]
+
+
+def test_what_was_refused_must_leave_nothing(database: str) -> None:
+    booked(database, f"{STORY}.1")
+    assert strays(after(database, Refusal(f"{STORY}.1", "insufficient_funds"))) == ["doubled"]
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_payment_ends_exactly_once(database: str, times: int) -> None:
+    payment_id = new_id()
+    done = PaymentCompleted(posting_id=new_id(), external_transaction_id=None, posted_at="")
+    stream = f"payment-{payment_id}"
+    append(database, (stream, created()), (stream, started()), *[(stream, done)] * times)
+    aftermath = after(database, Paid(f"{STORY}.1", payment_id, "a", 100))
+    with psycopg.connect(database) as connection:
+        assert len(list(unfinished(connection, aftermath))) == (times != 1)
+
+
+def test_the_record_adds_up() -> None:
+    record = Record([moved(1), Held("s", "a", "b", 30), Paid("s", "p", "b", 50)])
+    assert record.changes() == {"a": -130, "b": 80}
+
+
+class Parts(SupervisedHouse):
+    """A house of which only the names of the parts are needed."""
+
+    def __init__(self) -> None:
+        self.parts = PARTS
+
+
+def test_a_seed_gives_the_same_troubles_again() -> None:
+    first, second = Draw(7), Draw(7)
+    row = [drawn(first, Parts(), stand_seconds=1) for _ in range(200)]
+    assert row == [drawn(second, Parts(), stand_seconds=1) for _ in range(200)]
+    assert len({type(each) for each in row}) == 6
+    assert {part for each in row if isinstance(each, Kill) for part in each.parts} == set(PARTS)
+    assert not {each.part for each in row if isinstance(each, Stand)} & set(APIS)

@@ -1,0 +1,1 @@
+"""Adapters to outside banks, each against a bank that really answers."""
