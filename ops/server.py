@@ -1,10 +1,8 @@
 """The HTTP server: uvicorn with uvloop and httptools, set to the wire's rules."""
 
-import asyncio
 import resource
 import socket
 from collections.abc import Callable
-from typing import Literal
 
 from typing_extensions import override
 from uvicorn import Config
@@ -12,6 +10,7 @@ from uvicorn import Server as Uvicorn
 
 from api.asgi import App
 from api.protocol import protocol_of
+from api.socket_protocol import SocketProtocol
 from api.wire import Wire
 
 STOP_SECONDS = 30
@@ -45,15 +44,6 @@ def allow_connections(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def socket_protocol() -> type[asyncio.Protocol] | Literal["none"]:
-    """Return what speaks WebSocket; where its library is missing a server speaks HTTP alone."""
-    try:
-        from api.socket_protocol import SocketProtocol  # it may be missing
-    except ModuleNotFoundError:
-        return "none"
-    return SocketProtocol
-
-
 def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
     """Return how `app` is served; proxies are judged by the application alone."""
     return Config(
@@ -62,7 +52,7 @@ def server_config(app: App, host: str, port: int, wire: Wire) -> Config:
         port=port,
         loop="uvloop",
         http=protocol_of(wire),
-        ws=socket_protocol(),
+        ws=SocketProtocol,
         ws_per_message_deflate=False,
         lifespan="off",
         interface="asgi3",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-SECONDS = 40.0
+SECONDS = 60.0
 POLL_SECONDS = 0.05
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",

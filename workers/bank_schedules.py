@@ -79,21 +79,25 @@ SELECT id::text, next_sync_at FROM read.connections
 WHERE next_sync_at <= %(now)s AND (
     status = 'ACTIVE'
     OR status = 'ERROR'
-        AND updated_at::timestamptz + make_interval(secs => sync_frequency) <= %(now)s::timestamptz
+        AND updated_at::timestamptz + make_interval(secs => sync_frequency)
+            <= %(now)s::text::timestamptz
 )
 ORDER BY next_sync_at
 LIMIT %(batch)s
 """
 OVER = b"""
 SELECT id::text, updated_at FROM read.connections
-WHERE (status = 'PENDING' AND inserted_at::timestamptz + interval '10 min' <= %(now)s::timestamptz)
+WHERE (
+        status = 'PENDING'
+        AND inserted_at::timestamptz + interval '10 min' <= %(now)s::text::timestamptz
+    )
     OR (status IN ('ACTIVE', 'ERROR') AND consent_expires_at <= %(now)s)
 LIMIT %(batch)s
 """
 ABSENT = b"""
 SELECT id::text, posted_at FROM read.payments AS p
 WHERE rail <> 'book' AND status = 'COMPLETED'
-    AND posted_at::timestamptz + interval '5 days' <= %(now)s::timestamptz
+    AND posted_at::timestamptz + interval '5 days' <= %(now)s::text::timestamptz
     AND NOT EXISTS (
         SELECT FROM log.claims
         WHERE namespace = 'payment_external_id' AND holder = p.id::text

@@ -23,7 +23,7 @@ SEED_SECONDS = 120.0
 EXAMPLES, EXAMPLES_QUICK = 100, 1
 LONG = ("examples", "coverage", "fuzzing", "stateful")
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-STREAM = "text/event-stream"
+STREAM, UPGRADED = "text/event-stream", "101"
 REPLACED = "positive_data_acceptance"
 ALWAYS = (
     "--checks=all",
@@ -97,7 +97,8 @@ def streams(document: dict[str, Any]) -> list[str]:
         path
         for path, methods in document["paths"].items()
         for operation in methods.values()
-        if STREAM in operation["responses"].get("200", {}).get("content", {})
+        if UPGRADED in operation["responses"]
+        or STREAM in operation["responses"].get("200", {}).get("content", {})
     ]
 
 

