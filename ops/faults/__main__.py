@@ -10,21 +10,19 @@ import click
 import msgspec
 
 from ops import telemetry
-from ops.benches.deployment import deployed
 from ops.benches.draw import Draw
 from ops.demo import ADMIN
 from ops.faults.drill import HEAL_SECONDS, Pace, Report, Staff, drill
-from ops.faults.house import PARTS, WORKERS, SupervisedHouse
 from ops.faults.mutants import MUTANTS
-from ops.faults.trouble import Crash, Kill, Trouble, drawn
-from ops.supervisor import supervised
+from ops.faults.supervised import PARTS, SupervisedHouse, grounds
+from ops.faults.trouble import Kill, Trouble, drawn, swept
 from ops.verbs.database import seed as seed_demo
-from workers.crashpoints import POINTS
 
 ROUNDS = 10
 TROUBLES = 12
 KINDS = ("api", "worker", "projections", "scheduler")
-STAND_SECONDS = 30.0
+STAND_SECONDS = 40.0
+"""Longer than any lease, and than it takes to notice that one has lapsed."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,8 +61,7 @@ def main(  # noqa: PLR0913  # one argument per flag
     pace = Pace(pause_seconds=pause, heal_seconds=heal)
     with house_of(folder, mutant) as (house, staff):
         if sweep:
-            steps = [Crash(WORKERS, point) for point in POINTS]
-            reports.append(told(drill(house, staff, steps, seed=0, pace=pace)))
+            reports.append(told(drill(house, staff, swept(house), seed=0, pace=pace)))
         for number in range(seed, seed + rounds):
             draw = Draw(number)
             row = [
@@ -86,10 +83,10 @@ def killed(draw: Draw, kind: str) -> Trouble:
 @contextmanager
 def house_of(folder: Path | None, mutant: str | None) -> Iterator[tuple[SupervisedHouse, Staff]]:
     """Run a house with demo people for the length of the block."""
-    with deployed(folder) as deployment, supervised(sys.stderr) as supervisor:
+    with grounds(folder) as (deployment, supervisor, broker):
         dsn = deployment.database("drill")
         asyncio.run(seed_demo(deployment.settings(dsn), dsn))
-        house = SupervisedHouse(deployment, dsn, supervisor, mutant)
+        house = SupervisedHouse(deployment, dsn, supervisor, broker, mutant)
         house.start()
         yield house, Staff(house.urls[0], ADMIN.email, ADMIN.password)
 

@@ -9,13 +9,15 @@ import httpx2
 import msgspec
 
 from ledger.identity import new_id
-from ops.faults.record import Record
+from ops.faults.record import Asked, Record
 
 ANSWER_SECONDS = 10
 PAUSE_SECONDS = 0.05
 GIVE_UP_SECONDS = 90
 REFUSED_FROM = 400
 PROBLEM = "application/problem+json"
+KEPT_EVERY = 20
+"""Of so many requests one is asked for again when all is over."""
 
 
 class Unanswered(Exception):
@@ -57,7 +59,17 @@ class Client:
             "x-correlation-id": story,
         }
         content = b"" if body is None else msgspec.json.encode(body)
-        return await self.until_known(turn, "POST", path, content, headers)
+        answer = await self.until_known(turn, "POST", path, content, headers)
+        if self.record.asked % KEPT_EVERY == 0:
+            asked = Asked(path, content, headers, answer.status, answer.document)
+            self.record.kept.append(asked)
+        return answer
+
+    async def again(self, turn: int, asked: Asked) -> None:
+        """Ask for something under the same key once more: there is one result (I5)."""
+        answer = await self.until_known(turn, "POST", asked.path, asked.content, asked.headers)
+        if (answer.status, answer.document) != (asked.status, asked.document):
+            self.record.strange.append(f"I5 {asked.path}: told differently when all was over")
 
     async def query(self, turn: int, path: str, position: int = 0) -> Answer:
         """Ask for what is known now, no older than `position`."""
@@ -109,5 +121,5 @@ class Client:
         kind = answer.headers.get("content-type", "")
         if kind == PROBLEM and "x-correlation-id" in answer.headers:
             return True
-        self.record.strange.append(f"{answer.status_code} {kind}: {answer.text[:200]}")
+        self.record.strange.append(f"I16 {answer.status_code} {kind}: {answer.text[:200]}")
         return False

@@ -9,11 +9,14 @@ from typing import Any
 
 import httpx2
 import msgspec
+import structlog
 
 from ledger.identity import new_id
 from ledger.money import decimal_text
-from ops.faults.checks import Aftermath, faults_of
+from ops.faults.checks import Aftermath, faults_of, stragglers_of
+from ops.faults.depths import deep_faults
 from ops.faults.house import House
+from ops.faults.pulse import Pulse, faint, pulse
 from ops.faults.record import Refusal
 from ops.faults.trouble import Trouble, befall
 from ops.faults.workload import CURRENCY, Workload
@@ -36,7 +39,10 @@ USUAL = Pace()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a drill came to; it is good when `faults` is empty."""
+    """What a drill came to; it is good when `faults` is empty.
+
+    `stragglers` is the work that was not over when the time for healing was.
+    """
 
     seed: int
     troubles: int
@@ -44,8 +50,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     asked: int
     repeated: int
+    asked_again: int
     healed_seconds: float
+    stragglers: int
+    before: Pulse
+    after: Pulse
     died_at: tuple[str, ...]
+    stood_at: tuple[str, ...]
     faults: tuple[str, ...]
 
 
@@ -100,19 +111,24 @@ def drill(
     """Let `troubles` befall a house under load, one after the other; return what came of it."""
     owner, bearer = staff.customer()
     accounts = staff.accounts(owner)
-    house.died_at.clear()
     workload = Workload(house.urls, bearer, accounts, seed=seed)
-    with loaded(house, workload):
-        for trouble in troubles:
-            house.wait(pace.pause_seconds)
-            workload.record.strange += befall(house, trouble)
-        house.wait(pace.pause_seconds)
-    house.until_ready()
+    record = workload.record
+    before = pulse(house.urls, bearer, accounts, record)
+    endure(house, workload, troubles, pace)
     opening = dict.fromkeys(accounts, OPENING)
     balance = partial(balance_of, house.urls[-1], bearer)
-    after = Aftermath(workload.record, workload.story, house.dsn, opening, balance)
-    faults, seconds = healed(house, after, pace.heal_seconds)
-    record = workload.record
+    aftermath = Aftermath(record, workload.story, house.dsn, opening, balance)
+    faults, seconds = healed(house, aftermath, pace.heal_seconds)
+    stragglers = stragglers_of(aftermath)
+    workload.repeat()
+    after = pulse(house.urls, bearer, accounts, record)
+    if not faults:
+        canaries = (PASSWORD, bearer.partition(" ")[2], workload.canary)
+        faults = [
+            *healed(house, aftermath, pace.heal_seconds)[0],
+            *faint(before, after),
+            *deep_faults(house.settings, house.dsn, house.logs(), canaries),
+        ]
     refused = len(record.of(Refusal))
     return Report(
         seed=seed,
@@ -121,10 +137,27 @@ def drill(
         refused=refused,
         asked=record.asked,
         repeated=record.repeated,
+        asked_again=len(record.kept),
         healed_seconds=round(seconds, 1),
+        stragglers=stragglers,
+        before=before,
+        after=after,
         died_at=tuple(house.died_at),
+        stood_at=tuple(house.stood_at),
         faults=tuple(faults),
     )
+
+
+def endure(house: House, workload: Workload, troubles: Sequence[Trouble], pace: Pace) -> None:
+    """Let a house live through troubles under its load; return when every server answers."""
+    house.died_at.clear()
+    house.stood_at.clear()
+    with loaded(house, workload):
+        for trouble in troubles:
+            house.wait(pace.pause_seconds)
+            workload.record.strange += befall(house, trouble)
+        house.wait(pace.pause_seconds)
+    house.until_ready()
 
 
 @contextmanager
@@ -154,4 +187,5 @@ def healed(house: House, after: Aftermath, most: float) -> tuple[list[str], floa
         faults, seconds = faults_of(after), time.monotonic() - began
         if not faults or after.record.strange or seconds > most:
             return faults, seconds
+        structlog.get_logger().info("drill.healing", seconds=round(seconds, 1), left=len(faults))
         house.wait(1.0)
