@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from ops.benches.draw import Draw
 from ops.demo import ADMIN
 from ops.faults.drill import HEAL_SECONDS, Pace, Report, Staff, drill
 from ops.faults.mutants import MUTANTS
+from ops.faults.reveals import proofs
 from ops.faults.supervised import PARTS, SupervisedHouse, grounds
 from ops.faults.trouble import Kill, Trouble, drawn, swept
 from ops.verbs.database import seed as seed_demo
@@ -37,6 +39,8 @@ STAND_SECONDS = 40.0
 @click.option("--heal", type=float, default=HEAL_SECONDS, show_default=True,
               help="Seconds within which all work has to be done afterwards.")  # fmt: skip
 @click.option("--kill", "kind", type=click.Choice(KINDS), help="Only kill parts of this kind.")
+@click.option("--prove", is_flag=True,
+              help="Break every promise, or that of --mutant: each is found out.")  # fmt: skip
 @click.option("--sweep", is_flag=True, help="First die at every named step, one after the other.")
 @click.option("--mutant", type=click.Choice(list(MUTANTS)),
               help="Break a promise on purpose: the drill has to find out.")  # fmt: skip
@@ -52,6 +56,7 @@ def main(  # noqa: PLR0913  # one argument per flag
     stand: float,
     kind: str | None,
     sweep: bool,
+    prove: bool,
     mutant: str | None,
     folder: Path | None,
 ) -> None:
@@ -59,6 +64,8 @@ def main(  # noqa: PLR0913  # one argument per flag
     telemetry.configure("warning", "text")
     reports: list[Report] = []
     pace = Pace(pause_seconds=pause, heal_seconds=heal)
+    if prove:
+        sys.exit(proved(folder, list(MUTANTS) if mutant is None else [mutant], pace))
     with house_of(folder, mutant) as (house, staff):
         if sweep:
             reports.append(told(drill(house, staff, swept(house), seed=0, pace=pace)))
@@ -73,6 +80,17 @@ def main(  # noqa: PLR0913  # one argument per flag
     done = sum(each.acknowledged for each in reports)
     print(f"{failed} of {len(reports)} rounds failed, {done} commands acknowledged")
     sys.exit(1 if failed else 0)
+
+
+def proved(folder: Path | None, names: list[str], pace: Pace) -> int:
+    """Say of every mutant what gave it away; return 1 when one got through, or nothing is wrong."""
+    done = []
+    for each in proofs(partial(house_of, folder), names, pace):
+        print(msgspec.json.encode(each).decode(), flush=True)
+        done.append(each)
+    caught = sum(each.good for each in done if each.mutant is not None)
+    print(f"{caught} of {len(names)} mutants caught, {len(done[-1].found)} faults in a sound house")
+    return 0 if done[-1].good and caught == len(names) else 1
 
 
 def killed(draw: Draw, kind: str) -> Trouble:

@@ -37,6 +37,11 @@ class Answer(msgspec.Struct, frozen=True):
         return self.document.get("data")
 
     @property
+    def told(self) -> Any:
+        """Return what is the same whenever it is told: the whole document, or the reason alone."""
+        return self.reason or self.document
+
+    @property
     def reason(self) -> str:
         """Return why it was refused."""
         return str(self.document.get("reason", ""))
@@ -61,15 +66,16 @@ class Client:
         content = b"" if body is None else msgspec.json.encode(body)
         answer = await self.until_known(turn, "POST", path, content, headers)
         if self.record.asked % KEPT_EVERY == 0:
-            asked = Asked(path, content, headers, answer.status, answer.document)
+            asked = Asked(path, content, headers, answer.status, answer.told)
             self.record.kept.append(asked)
         return answer
 
     async def again(self, turn: int, asked: Asked) -> None:
         """Ask for something under the same key once more: there is one result (I5)."""
         answer = await self.until_known(turn, "POST", asked.path, asked.content, asked.headers)
-        if (answer.status, answer.document) != (asked.status, asked.document):
-            self.record.strange.append(f"I5 {asked.path}: told differently when all was over")
+        if (answer.status, answer.told) != (asked.status, asked.told):
+            told = f"{asked.status} {asked.told}, {answer.status} {answer.told}"
+            self.record.strange.append(f"I5 {asked.path}: told differently at last: {told}")
 
     async def query(self, turn: int, path: str, position: int = 0) -> Answer:
         """Ask for what is known now, no older than `position`."""

@@ -44,13 +44,13 @@ Outcome: TypeAlias = Moved | Paid | Held | Refusal
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A command with its key and the document that answered it."""
+    """A command with its key and what it was answered."""
 
     path: str
     content: bytes
     headers: dict[str, str]
     status: int
-    document: dict[str, Any]
+    told: Any
 
 
 class Record(msgspec.Struct):
