@@ -1,4 +1,4 @@
-"""What a bank told is not undone here, and whoever leaves takes their consents along (AC-39, 50)."""
+"""What a bank told is not undone here; whoever leaves takes consents along (AC-39, AC-50)."""
 
 from ledger.identity import new_id
 from tests.access.house import Caller, House
