@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from ledger.commands.audit import RecordSecurityEvent
+from ops.banking import ring_of
 from ops.databases import migrated_database, ready_database
+from ops.failures import CheckFailed
 from ops.output import Output
 from ops.projecting import record
 from ops.rotations import ROTATIONS, Rotated
@@ -15,9 +17,11 @@ from ops.sealing import seal_now, signer
 from ops.settings import Settings
 from ops.signing_in import tokens_of
 from schema.postgres import connect
+from schema.resealing import reseal
 from schema.signatures import ALGORITHM
 
 COLUMNS = ("purpose", "kid", "algorithm", "use", "count")
+TOKENS = "tokens"
 Row = tuple[str, str, str, str, int | None]
 
 
@@ -41,6 +45,9 @@ def list_keys(output: Output) -> None:
 
 def every_purpose(command: Callable[..., None]) -> Callable[..., None]:
     """Give a verb one flag per purpose of keys that can be replaced."""
+    command = click.option(
+        f"--{TOKENS}", is_flag=True, help="Encrypt banks' tokens under the first of their keys."
+    )(command)
     for purpose, rotation in reversed(ROTATIONS.items()):
         command = click.option(f"--{purpose}", is_flag=True, help=rotation.help)(command)
     return command
@@ -57,7 +64,9 @@ def rotate(output: Output, /, **asked: bool) -> None:
     """
     purposes = [name for name, wanted in asked.items() if wanted]
     if len(purposes) != 1:
-        raise click.UsageError(f"one of {', '.join(f'--{name}' for name in ROTATIONS)}")
+        raise click.UsageError(f"one of {', '.join(f'--{name}' for name in (*ROTATIONS, TOKENS))}")
+    if purposes == [TOKENS]:
+        return reseal_tokens(output)
     rotation, settings = ROTATIONS[purposes[0]], output.settings()
     with ready_database(settings) as dsn:
         rotation.renew(settings, dsn)
@@ -66,7 +75,33 @@ def rotate(output: Output, /, **asked: bool) -> None:
         asyncio.run(record(after, dsn, RecordSecurityEvent(event=done.event())))
         if done.purpose == "audit":
             seal_now(after, dsn)
-    tell(output, done)
+    return tell(output, done)
+
+
+def reseal_tokens(output: Output) -> None:
+    """Encrypt what the vault of bank tokens keeps under the first of TOKEN_ENCRYPTION_KEYS.
+
+    Fails when something is under a key that is not configured: it is left as it is.
+    """
+    settings = output.settings()
+    ring = ring_of(settings)
+    with migrated_database(settings) as dsn:
+        with connect(dsn, "ledgerbank_app") as connection:
+            done = reseal(connection, ring)
+        told = Rotated(TOKENS, ring.active, tuple(ring.ciphers)[1:], done.tokens + done.journeys)
+        asyncio.run(record(settings, dsn, RecordSecurityEvent(event=told.event())))
+    output.tell(
+        {
+            "sealing": ring.active,
+            "tokens": done.tokens,
+            "journeys": done.journeys,
+            "locked": done.locked,
+        },
+        f"sealing {ring.active}: {done.tokens} connections, {done.journeys} on their way",
+        *(f"LOCKED connection {each}: its key is not configured" for each in done.locked),
+    )
+    if done.locked:
+        raise CheckFailed
 
 
 def tell(output: Output, done: Rotated) -> None:

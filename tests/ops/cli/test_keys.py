@@ -15,6 +15,7 @@ from ops.sealing import signer
 from ops.settings import read_settings
 from ops.settings.generated import signing_key
 from ops.signing_in import tokens_of
+from schema.token_ring import TokenRing
 from tests.api.crafted_tokens import PEM
 from tests.ops.cli.books import rows
 from tests.ops.cli.shell import Shell
@@ -100,11 +101,6 @@ def test_a_given_secret_is_not_joined_by_a_generated_one(kept: Shell) -> None:
     assert list(known(kept).verifying) == [known(kept).signing.kid]
 
 
-def test_what_to_rotate_must_be_said(bare: Shell) -> None:
-    assert bare("keys", "rotate").code == 2
-    assert bare("keys", "rotate", "--jwt", "--data").code == 2
-
-
 def wrapped_by(shell: Shell) -> set[str]:
     found = rows(shell.environment["DATABASE_URL"], "SELECT wrapped_by FROM log.data_keys")
     return {name for (name,) in found}
@@ -176,3 +172,62 @@ def test_an_audit_key_that_is_given_is_changed_where_it_is_kept(demo: Shell) -> 
     assert demo("audit", "verify").code == 1, "nobody who is trusted has signed yet"
     assert demo("keys", "rotate", "--audit").code == 0
     assert demo("audit", "verify").code == 0
+
+
+@pytest.mark.parametrize("flags", [(), ("--jwt", "--tokens"), ("--jwt", "--data")])
+def test_what_to_rotate_must_be_said(bare: Shell, flags: tuple[str, ...]) -> None:
+    assert bare("keys", "rotate", *flags).code == 2
+
+
+def test_bank_tokens_are_brought_under_the_newest_key(shell: Shell) -> None:
+    old, new, lost = (bytes([each]) * 32 for each in (1, 2, 3))
+    vault = {name: TokenRing({name: key}) for name, key in (("old", old), ("lost", lost))}
+    first, second, stranger = new_id(), new_id(), new_id()
+    keep(shell, first, vault["old"], "refresh me")
+    keep(shell, second, vault["old"], None)
+    given = {"TOKEN_ENCRYPTION_KEYS": f"new:{text(new)},old:{text(old)}"}
+    ran = shell("keys", "rotate", "--tokens", **given)
+    assert (ran.code, ran.lines) == (0, ["sealing new: 2 connections, 1 on their way"])
+    resealed = kept_of(shell)
+    ring = TokenRing({"new": new})
+    assert {key_id for _, key_id, _, _ in resealed} == {"new"}
+    opened = {
+        connection: [each and ring.open("new", each, connection) for each in sealed]
+        for connection, _, *sealed in resealed
+    }
+    assert opened == {first: ["use me", "refresh me"], second: ["use me", None]}
+    ran = shell("keys", "rotate", "--tokens", **given)
+    assert ran.lines == ["sealing new: 0 connections, 0 on their way"]
+    assert kept_of(shell) == resealed
+    keep(shell, stranger, vault["lost"], None)
+    ran = shell("--json", "keys", "rotate", "--tokens", **given)
+    assert (ran.code, ran.json["locked"]) == (1, [stranger])
+    for secret in (text(new), text(old), "use me", "refresh me"):
+        assert secret not in ran.out + ran.err
+
+
+def text(key: bytes) -> str:
+    return b64encode(key).decode()
+
+
+def keep(shell: Shell, connection_id: str, ring: TokenRing, refresh: str | None) -> None:
+    """Write tokens as the append does, and for one of them a customer on their way."""
+    access = ring.seal("use me", connection_id)
+    again = None if refresh is None else ring.seal(refresh, connection_id).content
+    with psycopg.connect(shell.environment["DATABASE_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO log.bank_tokens VALUES (%s, %s, %s, %s, %s, '2030-01-01')",
+            (connection_id, new_id(), access.key_id, access.content, again),
+        )
+        if again is not None:
+            connection.execute(
+                "INSERT INTO work.bank_journeys VALUES"
+                " (%s, %s, %s, %s, %s, now() + interval '1 min')",
+                (b"state", connection_id, new_id(), access.key_id, again),
+            )
+
+
+def kept_of(shell: Shell) -> list[tuple[str, str, bytes, bytes | None]]:
+    with psycopg.connect(shell.environment["DATABASE_URL"]) as connection:
+        query = "SELECT connection_id::text, key_id, access, refresh FROM log.bank_tokens"
+        return connection.execute(query).fetchall()
