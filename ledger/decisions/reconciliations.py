@@ -78,11 +78,12 @@ def resolve_discrepancy(view: View, command: ResolveDiscrepancy) -> str:
 
 def adjust(view: View, command: ResolveDiscrepancy, found: Finding) -> None:
     """Book the difference on the account, against what its bank's clearing says."""
-    difference = found.difference
+    difference, state = found.difference, open_state(view, found.account_id)
+    access.may_adjust_books(view.caller, state.user_id)
     if not difference:
         raise Refused(Reason.REVERSAL_NOT_ALLOWED, kind=found.kind)
     amount = signed(view, found, difference)
-    state, posting_id = open_state(view, found.account_id), command.posting_id
+    posting_id = command.posting_id
     book_against_clearing(view, command, state, found.account_id, amount)
     correction = CorrectAccount(
         account_id=found.account_id,

@@ -1,13 +1,18 @@
-"""Verbs about keys: which there are, and replacing those that were generated."""
+"""Verbs about keys: which there are, replacing the generated, resealing what they keep."""
 
 from collections.abc import Iterator
 
 import click
 
+from ops.banking import ring_of
+from ops.databases import migrated_database
+from ops.failures import CheckFailed
 from ops.output import Output
 from ops.settings import Settings, SettingsRefused
 from ops.settings.generated import FILE, SECRET, replace_token_secret, stored
 from ops.signing_in import tokens_of
+from schema.postgres import connect
+from schema.resealing import reseal
 
 COLUMNS = ("purpose", "kid", "algorithm", "use")
 
@@ -25,14 +30,47 @@ def list_keys(output: Output) -> None:
 
 
 @keys.command
-@click.option("--jwt", is_flag=True, required=True, help="The secret that tokens are signed with.")
+@click.option("--jwt", is_flag=True, help="Replace the secret that tokens are signed with.")
+@click.option("--tokens", is_flag=True, help="Encrypt banks' tokens under the first of their keys.")
 @click.pass_obj
-def rotate(output: Output, *, jwt: bool) -> None:
-    """Replace a generated key; processes use it from the next start on.
+def rotate(output: Output, *, jwt: bool, tokens: bool) -> None:
+    """Replace a generated key, or bring what is kept under the newest key.
 
-    The key before it still verifies, until it is replaced again.
+    A replaced secret is used from the next start on; the one before it still verifies.
     """
-    assert jwt, "nothing else can be rotated"
+    if jwt is tokens:
+        raise click.UsageError("say what to rotate: --jwt or --tokens")
+    if jwt:
+        rotate_secret(output)
+    else:
+        reseal_tokens(output)
+
+
+def reseal_tokens(output: Output) -> None:
+    """Encrypt what the vault of bank tokens keeps under the first of TOKEN_ENCRYPTION_KEYS.
+
+    Fails when something is under a key that is not configured: it is left as it is.
+    """
+    settings = output.settings()
+    ring = ring_of(settings)
+    with migrated_database(settings) as dsn, connect(dsn, "ledgerbank_app") as connection:
+        done = reseal(connection, ring)
+    output.tell(
+        {
+            "sealing": ring.active,
+            "tokens": done.tokens,
+            "journeys": done.journeys,
+            "locked": done.locked,
+        },
+        f"sealing {ring.active}: {done.tokens} connections, {done.journeys} on their way",
+        *(f"LOCKED connection {each}: its key is not configured" for each in done.locked),
+    )
+    if done.locked:
+        raise CheckFailed
+
+
+def rotate_secret(output: Output) -> None:
+    """Replace the generated secret that access tokens are signed with."""
     settings = output.settings()
     refuse_given(settings)
     old = tokens_of(settings).signing.kid

@@ -12,6 +12,7 @@ from ops.http import endpoints_of
 from ops.settings import read_settings
 from tests.journeys.people import Door, Person, Town
 from tests.journeys.receiver import receiving
+from tests.journeys.system import APIS, System
 from tests.journeys.wire import problem_of, reason_of
 
 SETTINGS = read_settings({"LEDGERBANK_ENV": "test"})
@@ -19,6 +20,8 @@ LISTS = {each.path: each for each in endpoints_of(SETTINGS) if each.listed}
 every_list = pytest.mark.parametrize("path", LISTS)
 WEBHOOKS = "/api/webhook-endpoints"
 COMPARED = 60
+KEYS_AT_ONCE, BYTES_OF_A_KEY = 200, 90
+"""An address holds so many names; a name that is kept in a dictionary weighs as much."""
 
 
 class Asker:
@@ -213,3 +216,19 @@ def test_a_filter_refuses_what_it_does_not_know(rows: Asker) -> None:
         assert reason_of(rows.ask(date_from=late, date_to=early)) == "invalid_date_range"
     if "amount_min" in rows.parameters:
         assert reason_of(rows.ask(amount_min="2", amount_max="1.99")) == "invalid_amount_range"
+
+
+def test_keys_that_nobody_knows_leave_nothing_behind(system: System, town: Town) -> None:
+    servers = [system.running(name) for name in APIS]
+
+    def flood(first: int, requests: int) -> None:
+        for number in range(first, first + requests):
+            query = "&".join(f"k{number:x}x{each:x}" for each in range(KEYS_AT_ONCE))
+            answer = town.auditor.ask("GET", f"/api/transfers?{query}", server=number % 2)
+            assert reason_of(answer) == "unknown_parameter"
+
+    flood(0, 200)
+    before = [each.memory_info().rss for each in servers]
+    flood(200, 500)
+    grown = sum(each.memory_info().rss for each in servers) - sum(before)
+    assert grown < 500 * KEYS_AT_ONCE * BYTES_OF_A_KEY / 2, grown

@@ -1,8 +1,10 @@
 """`ledgerbank keys`: ids are told and keys never; a generated secret is replaced by a new one."""
 
+from base64 import b64encode
 from time import time
 
 import msgspec
+import psycopg
 import pytest
 
 from api.tokens import Bearer, TokenKeys
@@ -10,6 +12,7 @@ from ledger.errors import Refused
 from ledger.identity import new_id
 from ops.settings import read_settings
 from ops.signing_in import tokens_of
+from schema.token_ring import TokenRing
 from tests.api.crafted_tokens import PEM
 from tests.ops.cli.shell import Shell
 
@@ -90,5 +93,60 @@ def test_a_given_secret_is_not_joined_by_a_generated_one(kept: Shell) -> None:
     assert list(known(kept).verifying) == [known(kept).signing.kid]
 
 
-def test_what_to_rotate_must_be_said(kept: Shell) -> None:
-    assert kept("keys", "rotate").code == 2
+@pytest.mark.parametrize("flags", [(), ("--jwt", "--tokens")])
+def test_what_to_rotate_must_be_said(kept: Shell, flags: tuple[str, ...]) -> None:
+    assert kept("keys", "rotate", *flags).code == 2
+
+
+def test_bank_tokens_are_brought_under_the_newest_key(shell: Shell) -> None:
+    old, new, lost = (bytes([each]) * 32 for each in (1, 2, 3))
+    vault = {name: TokenRing({name: key}) for name, key in (("old", old), ("lost", lost))}
+    first, second, stranger = new_id(), new_id(), new_id()
+    keep(shell, first, vault["old"], "refresh me")
+    keep(shell, second, vault["old"], None)
+    given = {"TOKEN_ENCRYPTION_KEYS": f"new:{text(new)},old:{text(old)}"}
+    ran = shell("keys", "rotate", "--tokens", **given)
+    assert (ran.code, ran.lines) == (0, ["sealing new: 2 connections, 1 on their way"])
+    rows = kept_of(shell)
+    ring = TokenRing({"new": new})
+    assert {key_id for _, key_id, _, _ in rows} == {"new"}
+    opened = {
+        connection: [each and ring.open("new", each, connection) for each in sealed]
+        for connection, _, *sealed in rows
+    }
+    assert opened == {first: ["use me", "refresh me"], second: ["use me", None]}
+    ran = shell("keys", "rotate", "--tokens", **given)
+    assert ran.lines == ["sealing new: 0 connections, 0 on their way"]
+    assert kept_of(shell) == rows
+    keep(shell, stranger, vault["lost"], None)
+    ran = shell("--json", "keys", "rotate", "--tokens", **given)
+    assert (ran.code, ran.json["locked"]) == (1, [stranger])
+    for secret in (text(new), text(old), "use me", "refresh me"):
+        assert secret not in ran.out + ran.err
+
+
+def text(key: bytes) -> str:
+    return b64encode(key).decode()
+
+
+def keep(shell: Shell, connection_id: str, ring: TokenRing, refresh: str | None) -> None:
+    """Write tokens as the append does, and for one of them a customer on their way."""
+    access = ring.seal("use me", connection_id)
+    again = None if refresh is None else ring.seal(refresh, connection_id).content
+    with psycopg.connect(shell.environment["DATABASE_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO log.bank_tokens VALUES (%s, %s, %s, %s, %s, '2030-01-01')",
+            (connection_id, new_id(), access.key_id, access.content, again),
+        )
+        if again is not None:
+            connection.execute(
+                "INSERT INTO work.bank_journeys VALUES"
+                " (%s, %s, %s, %s, %s, now() + interval '1 min')",
+                (b"state", connection_id, new_id(), access.key_id, again),
+            )
+
+
+def kept_of(shell: Shell) -> list[tuple[str, str, bytes, bytes | None]]:
+    with psycopg.connect(shell.environment["DATABASE_URL"]) as connection:
+        query = "SELECT connection_id::text, key_id, access, refresh FROM log.bank_tokens"
+        return connection.execute(query).fetchall()
