@@ -107,11 +107,8 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         books = LedgerBooks(ledger)
         outside = Outside(settings, pool, ledger, ports)
         sealing = sealing_of(settings, pool)
-        own = (
-            sealing.actor(),
-            Rebuilding(making(settings, dsn), books).actor(),
-            mail_actor(settings, pool, ledger),
-        )
+        rebuilding = Rebuilding(making(settings, dsn), books)
+        own = (sealing.actor(), rebuilding.actor(), mail_actor(settings, pool, ledger))
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),

@@ -108,7 +108,7 @@ def mail_url(raw: str) -> str:
         raise ValueError("must be an smtp or smtps URL")
     asked = parse_qs(urlsplit(raw).query, keep_blank_values=True)
     if asked.keys() - {"starttls"} or set(asked.get("starttls", ())) - {"always", "never"}:
-        raise ValueError("may say ?starttls=always or ?starttls=never, and nothing else")
+        raise ValueError("must say nothing but ?starttls=always or ?starttls=never")
     return raw
 
 
