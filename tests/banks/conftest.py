@@ -15,6 +15,7 @@ from ops.work import work
 from tests.access.house import KEYS, SETTINGS, Caller, House, server
 from tests.api.queries.conftest import copied
 from tests.banks.outside import Outside
+from tests.mailbox import Open, mailbox
 from tests.ops.sandbox_bank.customer import CLIENT, Sandbox
 from tests.power import valkey_power
 from tests.projections.conftest import followed
@@ -37,15 +38,22 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="package")
+def post() -> Iterator[Open]:
+    """Give the SMTP server that mails go to."""
+    with mailbox() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
 def house(
-    postgres_server: Place, migrated: str, server_dir: Path, sandbox: Sandbox
+    postgres_server: Place, migrated: str, server_dir: Path, sandbox: Sandbox, post: Open
 ) -> Iterator[House]:
     """Give a bank of two servers and a worker, connected to the sandbox bank."""
     with ExitStack() as stack:
         dsn = stack.enter_context(copied(postgres_server, migrated))
         broker = stack.enter_context(valkey_power(server_dir / "banks-broker")).place.url
         place = {"DATABASE_URL": dsn, "DATA_DIR": str(server_dir / "banks")}
-        outside = {"SANDBOX_BANK_URL": sandbox.url, **SECRETS}
+        outside = {"SANDBOX_BANK_URL": sandbox.url, "SMTP_URL": post.url, **SECRETS}
         settings = [read_settings({**SETTINGS, **keys, **place, **outside}) for keys in KEYS]
         ports = [stack.enter_context(server(each, dsn)) for each in settings]
         stack.enter_context(followed(dsn))
