@@ -15,6 +15,7 @@ from tests.access.house import KEYS, SETTINGS, Caller, House, server
 from tests.api.queries.conftest import copied
 from tests.banks.crew import Crew, books_hold
 from tests.banks.outside import Outside
+from tests.mailbox import Open, mailbox
 from tests.ops.sandbox_bank.customer import CLIENT, Sandbox
 from tests.power import valkey_power
 from tests.projections.conftest import followed
@@ -38,8 +39,15 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="package")
+def post() -> Iterator[Open]:
+    """Give the SMTP server that mails go to."""
+    with mailbox() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
 def deployment(
-    postgres_server: Place, migrated: str, server_dir: Path, sandbox: Sandbox
+    postgres_server: Place, migrated: str, server_dir: Path, sandbox: Sandbox, post: Open
 ) -> Iterator[tuple[House, Crew]]:
     """Give a bank of two servers and its workers; when all is done, its books hold."""
     with ExitStack() as stack:
@@ -48,8 +56,8 @@ def deployment(
         ports = (free_port(), 0)
         place = {"DATABASE_URL": dsn, "DATA_DIR": str(server_dir / "banks"), "REDIS_URL": broker}
         public = {"PUBLIC_URL": f"http://127.0.0.1:{ports[0]}"}
-        outside = {"SANDBOX_BANK_URL": sandbox.url, **SECRETS, **public}
-        environment = {**SETTINGS, **place, **outside}
+        outside = {"SANDBOX_BANK_URL": sandbox.url, "SMTP_URL": post.url}
+        environment = {**SETTINGS, **place, **outside, **SECRETS, **public}
         settings = [read_settings(environment | keys) for keys in KEYS]
         doors = [
             stack.enter_context(server(each, dsn, broker, port))
