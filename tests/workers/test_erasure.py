@@ -58,7 +58,7 @@ def test_a_deletion_asks_for_one_job() -> None:
 
 
 class Estate(Estates):
-    """One payment, one hold, one endpoint and three accounts; told from the `told_at`th question on."""
+    """One of each and three accounts; told from the `told_at`th question on."""
 
     def __init__(self, told_at: int = 0) -> None:
         self.questions, self.told_at = 0, told_at
