@@ -253,4 +253,5 @@ may_hear_everything = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 # The whole bank.
 may_close_periods = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_read_everything = Policy(roles=READERS, rule=any_of(is_system, has_role(*READERS)))
+may_announce = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_change_banks = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)

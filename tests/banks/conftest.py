@@ -26,6 +26,7 @@ SECRETS = {
     "FRAUD_WEBHOOK_SECRET": "and fraud signs otherwise",
     "RETRY_EXTERNAL_BASE_MS": "100",
     "PROVIDER_TIMEOUT_MS": "1000",
+    "WEBHOOK_ALLOW_PRIVATE": "true",
 }
 
 

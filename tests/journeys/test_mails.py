@@ -88,11 +88,14 @@ def test_an_endpoint_that_wants_no_more_is_told_of(post: Open, customer: Person)
         assert f"Address: {receiver.url} Reason: It answered 410 Gone." in mail.text
 
 
-def test_nobody_writes_to_the_erased(
+def test_nobody_writes_to_the_erased_nor_tells_their_programs(
     system: System, town: Town, post: Open, customer: Person
 ) -> None:
+    endpoint = {"url": "https://example.com/hook", "event_types": ["account.closed"]}
+    path = f"/api/webhook-endpoints/{customer.made('/api/webhook-endpoints', endpoint)['id']}"
     with system.paused("worker-1", "worker-2"):
         story = changes_password(customer)
         assert town.admin.ask("DELETE", f"/api/users/{customer.id}").status_code == 200
     assert mailed(town, story)["attempt"] == 1
     assert post.box.to(customer.email) == []
+    eventually(lambda: town.auditor.ask("GET", path).status_code == 404, "the endpoint is gone")

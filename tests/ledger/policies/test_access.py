@@ -69,6 +69,7 @@ MATRIX: dict[str, tuple[tuple[str, str, str, str, str, str, str], Reason]] = {
     "may_have_endpoint": ((NO, OWN, OWN, OWN, NO, NO, YES), ROLE),
     "may_rebuild_projections": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_change_banks": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_announce": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
 }
 CELLS = [
     (name, role, cell)

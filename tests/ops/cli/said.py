@@ -23,6 +23,7 @@ SAID = {
     "ledger reopen": ("sealed month", "--reason"),
     "ledger trial-balance": ("sum to zero", "--currency"),
     "users create-admin": ("administrator", "--email", "--full-name", "--password-stdin"),
+    "announce": ("maintenance", "--message", "--at"),
     "service create": ("printed once", "--name", "--scopes"),
     "service rotate": ("printed once", "--id"),
     "service disable": ("for good", "--id"),
