@@ -21,7 +21,7 @@ from ledger.errors import Reason, Refused
 from ledger.policies import access
 from projections import accounts, payments
 from projections.frames import NAMES, kinds_of
-from projections.stream_feed import Notice, Wanted
+from projections.notices import Notice, Wanted
 
 Payload: TypeAlias = dict[str, Any]
 UNPROVEN, RESTARTING, TOO_SLOW = 4401, 1012, 1013

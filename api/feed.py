@@ -11,12 +11,15 @@ import structlog
 from api.consistency import Checkpoints
 from projections.checkpoints import UNREACHABLE
 from projections.frames import Frame, frames_of
-from projections.stream_feed import Notice, Wanted, notices
+from projections.notices import Notice, Wanted, notices
 from projections.told import Missing, Teller, occasions
 from schema.postgres import Pool
 
 log = structlog.get_logger()
-READS = ("stream_feed", "payments", "accounts", "transactions", "holds", "transfers")
+READS = (
+    "stream_feed", "payments", "accounts", "transactions", "holds", "transfers", "connections",
+    "reconciliation",
+)  # fmt: skip
 """What a query that follows a frame may ask: no frame is sent before all of them know of it."""
 PAGE_NOTICES = 500
 UNDELIVERED_MAX = 1_000

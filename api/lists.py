@@ -18,9 +18,11 @@ from projections.selects import Page
 NONSENSE = "\0"
 """No filter accepts it; how one refuses it tells what it would accept."""
 FORMATS = {
-    Reason.INVALID_UUID_FORMAT: "uuid",
-    Reason.INVALID_DATETIME_FORMAT: "date-time",
+    Reason.INVALID_UUID_FORMAT: {"format": "uuid"},
+    Reason.INVALID_DATETIME_FORMAT: {"format": "date-time"},
+    Reason.INVALID_COUNTRY_FORMAT: {"pattern": "^[A-Za-z]{2,3}$"},
 }
+"""How the texts that a filter takes are described, by how they can be wrong."""
 CURSOR_LENGTH_MAX = 1_024
 
 
@@ -105,7 +107,7 @@ def described(told: Filter) -> tuple[dict[str, Any], tuple[Reason, ...]]:
         if "allowed" in refused.details:
             schema["enum"] = refused.details["allowed"]
         if refused.reason in FORMATS:
-            schema["format"] = FORMATS[refused.reason]
+            schema |= FORMATS[refused.reason]
         return schema, (refused.reason,)
     return schema, ()
 

@@ -1,7 +1,7 @@
 """Probes: small questions whose answers are ok, warning or error (config.md §3)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from shutil import disk_usage
 from time import monotonic
@@ -27,7 +27,10 @@ CONTAINER_LIMITS = (
 
 
 class Probes(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything health asks. `migrated` is an error while migrations are pending."""
+    """Everything health asks. `migrated` is an error while migrations are pending.
+
+    `doctor` tells the worst that each check of `ledgerbank doctor` has found a moment ago.
+    """
 
     database: Probe
     broker: Probe
@@ -36,6 +39,7 @@ class Probes(msgspec.Struct, frozen=True, kw_only=True):
     memory: Probe
     disk: Probe
     migrated: Probe
+    doctor: Callable[[], Awaitable[Mapping[str, Check]]]
 
 
 async def judge(**probes: Probe) -> dict[str, Check]:
@@ -44,6 +48,14 @@ async def judge(**probes: Probe) -> dict[str, Check]:
     answers = await asyncio.gather(*asked, return_exceptions=True)
     pairs = zip(probes, answers, strict=True)
     return {name: "error" if isinstance(each, BaseException) else each for name, each in pairs}
+
+
+async def visited(doctor: Callable[[], Awaitable[Mapping[str, Check]]]) -> dict[str, Check] | None:
+    """Return what the doctor has found; None when that cannot be told in time."""
+    try:
+        return dict(await asyncio.wait_for(doctor(), PROBE_SECONDS_MAX))
+    except Exception:  # noqa: BLE001  # whatever keeps the doctor away, health is told without
+        return None
 
 
 def timed(reach: Callable[[], Awaitable[object]]) -> Probe:

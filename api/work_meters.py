@@ -93,5 +93,10 @@ SERIES: dict[str, tuple[str, Sequence[str], bytes]] = {
         FROM read.checkpoints CROSS JOIN log.head
         """,
     ),
+    "ledgerbank_projection_drift_rows": (
+        "Rows that differed from the log when a read model was last compared with it",
+        ("projection",),
+        b"SELECT projection, drift_rows FROM read.checkpoints WHERE drift_rows IS NOT NULL",
+    ),
 }
 """What each series tells, its labels, and the rows of labels and figure."""

@@ -43,6 +43,7 @@ VERBS = {
     "jobs": "ops.verbs.jobs:jobs",
     "webhooks": "ops.verbs.webhooks:webhooks",
     "service": "ops.verbs.service_accounts:service",
+    "announce": "ops.verbs.announce:announce",
     "incident": "ops.verbs.incidents:incident",
     "doctor": "ops.verbs.doctor:doctor",
     "tour": "ops.verbs.tour:tour",

@@ -17,6 +17,7 @@ from ops.erasures import UnreadableRegister
 from ops.eventlog import OTHER_KEYS
 from ops.log_files import Unfit
 from ops.proving.bundle import Unreadable
+from ops.rotations import StillRunning
 from ops.settings import SettingsRefused
 from projections.identities import Unbalanced
 from projections.log import Hole, Undecodable
@@ -28,7 +29,7 @@ from schema.sealing import Altered
 FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
 TOLD = (
     Differs, Hole, Undecodable, Poisoned, Unbalanced, Altered, Unreadable, UnreadableRegister,
-    NotRestorable, BackupFailed, Unfit,
+    NotRestorable, BackupFailed, Unfit, StillRunning,
 )  # fmt: skip
 """What says by itself what is wrong."""
 

@@ -7,6 +7,7 @@ import redis.asyncio as redis
 
 from api import probes
 from api.probes import Probes
+from ops.doctoring.rounds import rounds_of
 from ops.settings import Settings
 from schema.migrate import pending
 from schema.postgres import Pool
@@ -53,6 +54,7 @@ def probes_of(
         memory=probes.memory(),
         disk=probes.disk(settings.core.data_dir if settings.core.data_dir.exists() else Path()),
         migrated=probes.reachable(ask_migrations),
+        doctor=rounds_of(settings, dsn).latest,
     )
 
 

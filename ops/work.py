@@ -13,6 +13,7 @@ from ledger.errors import Reason, Refused
 from ops.bank_work import Outside
 from ops.banking import open_banks
 from ops.composition import open_books
+from ops.mailing import mail_actor
 from ops.readmodels import making, process_name
 from ops.sealing import signer
 from ops.settings import Settings
@@ -33,6 +34,7 @@ from workers.due_payments import DuePayments
 from workers.erasure import ERASURES
 from workers.erasure_steps import ErasureSteps
 from workers.estates import ReadEstates
+from workers.mails import MAILS
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import Patience, payments_with
@@ -47,6 +49,7 @@ from workers.settlements import Settlements
 from workers.webhooks import Webhooks
 
 THREADS_BESIDE_JOBS = 5
+MANAGERS = (ERASURES, DESK, BANKS, REBUILDS, MAILS)
 
 
 @contextmanager
@@ -104,13 +107,14 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         books = LedgerBooks(ledger)
         outside = Outside(settings, pool, ledger, ports)
         sealing = sealing_of(settings, pool)
-        own = (sealing.actor(), Rebuilding(making(settings, dsn), books).actor())
+        rebuilding = Rebuilding(making(settings, dsn), books)
+        own = (sealing.actor(), rebuilding.actor(), mail_actor(settings, pool, ledger))
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
             actors=(*actors_of(settings, pool, books, outside, tell), *own),
-            managers=(payments_with(patience_of(settings)), ERASURES, DESK, BANKS, REBUILDS),
+            managers=(payments_with(patience_of(settings)), *MANAGERS),
             decode=decode_envelope,
             chance=secrets.randbelow,
             holder=process_name(),

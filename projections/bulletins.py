@@ -3,7 +3,7 @@
 from typing import Any
 
 from ledger.policies.bulletins import PING
-from projections.stream_feed import AT, Notice, selected
+from projections.notices import AT, Notice, selected
 from projections.told import Occasion, Record, Teller, occasions
 
 BALANCE = ("currency", "balance", "held", "available", "credit_limit")
@@ -34,6 +34,9 @@ async def data_of(teller: Teller, occasion: Occasion, name: str, viewer: str | N
     if noun == PING:
         return {"endpoint_id": occasion.notice.subject}
     asked = {
+        "connection": teller.connection,
+        "sync": teller.connection,
+        "reconciliation": teller.discrepancy,
         "payment": teller.payment,
         "transfer": teller.transfer,
         "hold": teller.hold,

@@ -184,7 +184,9 @@ class Copy:
                 with self.connection.transaction():
                     shadow.swap(self.connection, self.projector.tables)
                     leftovers.forget(self.connection, self.projector, tables=False)
-                    self.connection.execute(SWAPPED, (self.position, live, self.projector.name))
+                    self.connection.execute(
+                        SWAPPED, (self.position, live, self.position, self.projector.name)
+                    )
             except errors.LockNotAvailable:
                 if attempt == SWAP_ATTEMPTS:
                     raise
@@ -257,7 +259,7 @@ LIVE = "SELECT position FROM read.checkpoints WHERE projection = %s"
 SWAPPED = """
 UPDATE read.checkpoints
 SET position = %s, kept_position = %s, kept_at = now(), status = 'running', last_error = NULL,
-    drift_rows = NULL, updated_at = now()
+    verified_at = now(), verified_position = %s, drift_rows = 0, updated_at = now()
 WHERE projection = %s
 """
 RELEASE = "UPDATE read.checkpoints SET holder = NULL WHERE projection = %s AND token = %s"

@@ -5,11 +5,13 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from projections.stream_feed import Notice
+from projections.notices import PUBLIC
+from projections.reconciliation import KINDS
 from projections.told import Occasion, Teller
 
 Payload: TypeAlias = dict[str, Any]
-Written: TypeAlias = Callable[[Teller, Occasion], Awaitable[Payload]]
+Written: TypeAlias = Callable[[Teller, Occasion], Awaitable[Payload | None]]
+"""Returns what is told; None when there is nothing to tell."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -26,8 +28,9 @@ async def frames_of(teller: Teller, occasion: Occasion, names: frozenset[str]) -
     for event in FRAMES.get(notice.kind, ()):
         if event in names:
             payload = await PAYLOADS[event](teller, occasion)
-            payload |= {"position": notice.position, "timestamp": notice.recorded_at}
-            told.append(Frame(notice.position, event, payload))
+            if payload is not None:
+                payload |= {"position": notice.position, "timestamp": notice.recorded_at}
+                told.append(Frame(notice.position, event, payload))
     return told
 
 
@@ -87,14 +90,40 @@ async def hold(teller: Teller, occasion: Occasion) -> Payload:
     return {"hold_id": occasion.notice.subject} | picked(record, *fields)
 
 
+async def synced(teller: Teller, occasion: Occasion) -> Payload:
+    """Tell what a sync has brought."""
+    event = await teller.event(occasion)
+    return {
+        "connection_id": occasion.notice.subject,
+        "accounts_synced": event.accounts,
+        "imported": event.imported,
+        "sync_completed_at": occasion.notice.recorded_at,
+    }
+
+
+async def connection(teller: Teller, occasion: Occasion) -> Payload | None:
+    """Tell how a connection stood then; nothing when it stood so already."""
+    fields = ("status", "status_reason")
+    now = picked(await teller.connection(occasion), *fields)
+    if now == picked(await teller.connection_before(occasion), *fields):
+        return None
+    return {"connection_id": occasion.notice.subject} | now
+
+
+async def discrepancy(_: Teller, occasion: Occasion) -> Payload:
+    """Tell which discrepancy was found, and of what kind it is."""
+    return {"id": occasion.notice.subject, "kind": occasion.notice.note}
+
+
+async def maintenance(teller: Teller, occasion: Occasion) -> Payload:
+    """Tell everybody what was announced."""
+    event = await teller.event(occasion)
+    return {"message": event.message, "scheduled_time": event.scheduled_time}
+
+
 async def dead_letter(_: Teller, occasion: Occasion) -> Payload:
     """Tell which work ended without success, and why."""
     return {"id": occasion.notice.subject, "reason": occasion.notice.note}
-
-
-def is_for_readers_only(notice: Notice) -> bool:
-    """Say whether a notice is nobody's in particular."""
-    return notice.user_id is None
 
 
 ENTERED = ("transaction_posted", "balance_notification")
@@ -112,7 +141,14 @@ FRAMES: Mapping[str, tuple[str, ...]] = {
     "HoldReleased": PROMISED,
     "HoldExpired": PROMISED,
     "HoldCaptured": ("hold_notification",),
+    "ConnectionAuthorised": ("connection_notification",),
+    "ConnectionFailed": ("connection_notification",),
+    "ConnectionExpired": ("connection_notification",),
+    "ConnectionRevoked": ("connection_notification",),
+    "SyncCompleted": ("account_sync_completed", "connection_notification"),
+    **dict.fromkeys((kind.stored_as for kind in KINDS), ("discrepancy_found",)),
     "JobDeadLettered": ("job_dead_lettered",),
+    PUBLIC: ("system_maintenance",),
 }
 """What is told of each kind of notice. A capture goes with an entry, which tells the balance."""
 PAYLOADS: Mapping[str, Written] = {
@@ -122,6 +158,10 @@ PAYLOADS: Mapping[str, Written] = {
     "transaction_posted": transaction,
     "balance_notification": balance,
     "hold_notification": hold,
+    "account_sync_completed": synced,
+    "connection_notification": connection,
+    "discrepancy_found": discrepancy,
     "job_dead_lettered": dead_letter,
+    "system_maintenance": maintenance,
 }
 NAMES = frozenset(PAYLOADS)

@@ -6,13 +6,13 @@ import msgspec
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 
-from projections import accounts, payments, users
+from projections import accounts, connections, payments, reconciliation, users
 from projections.account_rows import Account
 from projections.accounts import COLUMNS, View
 from projections.items import Item, item_query
 from projections.moments import Moment
 from projections.page import Wanted
-from projections.past import payment_at, user_at
+from projections.past import connection_at, discrepancy_at, payment_at, user_at
 from projections.past_accounts import account_at, accounts_at, named
 from projections.selects import Page, Values, read_page
 from schema.postgres import Pool
@@ -48,6 +48,20 @@ async def user(past: Past, user_id: str, moment: Moment) -> Item | None:
     async with past.pool.connection() as connection:
         row = await user_at(connection, past.keks, user_id, moment.position)
         return None if row is None else await shaped(connection, USER, row, {})
+
+
+async def connection(past: Past, connection_id: str, moment: Moment) -> Item | None:
+    """Return one Connection as it was, and its owner."""
+    async with past.pool.connection() as opened:
+        row = await connection_at(opened, past.keks, connection_id, moment.position)
+        return None if row is None else await shaped(opened, CONNECTION, row, {})
+
+
+async def discrepancy(past: Past, discrepancy_id: str, moment: Moment) -> Item | None:
+    """Return one Discrepancy as it was; it is nobody's own."""
+    async with past.pool.connection() as opened:
+        row = await discrepancy_at(opened, past.keks, discrepancy_id, moment.position)
+        return None if row is None else await shaped(opened, DISCREPANCY, row, {})
 
 
 async def shaped(connection: AsyncConnection, query: bytes, row: Any, values: Values) -> Item:
@@ -99,6 +113,18 @@ PAYMENT = item_query(
     payments.SHAPE,
     "NULL",
     "ARRAY[user_id::text]",
+)
+CONNECTION = item_query(
+    "json_populate_record(NULL::read.connections, %(row)s::json)",
+    connections.SHAPE,
+    "NULL",
+    "ARRAY[user_id::text]",
+)
+DISCREPANCY = item_query(
+    "json_populate_record(NULL::read.reconciliation, %(row)s::json)",
+    reconciliation.SHAPE,
+    "NULL",
+    "ARRAY[]::text[]",
 )
 USER = item_query(
     "json_populate_record(NULL::read.users, %(row)s::json)",

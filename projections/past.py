@@ -4,18 +4,23 @@ The same fold made the rows that were answered then, so the answers are the same
 opened with the keys that still exist.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from ledger.events.event import Event
+from ledger.events.user import UserDeleted
+from projections.connections import CONNECTION, READING, Connection
+from projections.connections import PROJECTOR as CONNECTIONS
 from projections.known import Known, kids_of
 from projections.log import Line, Logged, decode_lines
 from projections.payments import PAYMENT, Payment
 from projections.payments import PROJECTOR as PAYMENTS
 from projections.projector import Fold, Projector, apply, relevant
+from projections.reconciliation import DISCREPANCY, Discrepancy
+from projections.reconciliation import PROJECTOR as RECONCILIATION
 from projections.rows import Rows
 from projections.users import PROJECTOR as USERS
 from projections.users import USER, User
@@ -67,7 +72,40 @@ async def user_at(
     return rows.of(USER).find(user_id)
 
 
-async def fetch(connection: AsyncConnection, query: str, values: Sequence[Any]) -> list[Line]:
+async def connection_at(
+    connection: AsyncConnection, keks: KeyEncryptionKeys, connection_id: str, position: int
+) -> Connection | None:
+    """Return a connection as it was, None before it was asked for.
+
+    What was read through it is passed over: that only made newer versions, of which one is told.
+    """
+    stream = f"connection-{connection_id}"
+    values = {"stream": stream, "position": position, "names": [*STANDING]}
+    batch = list(decode_lines(await fetch(connection, STANDING_OF, values)))
+    rows = empty(CONNECTIONS)
+    fold(CONNECTIONS, rows, batch, await knowing(connection, keks, kids_of(batch)))
+    return rows.of(CONNECTION).find(connection_id)
+
+
+async def discrepancy_at(
+    connection: AsyncConnection, keks: KeyEncryptionKeys, discrepancy_id: str, position: int
+) -> Discrepancy | None:
+    """Return a discrepancy as it was, None before it was found."""
+    lines = await fetch(connection, STREAM, (f"reconciliation-{discrepancy_id}", position))
+    rows = empty(RECONCILIATION)
+    fold(RECONCILIATION, rows, decode_lines(lines), await knowing(connection, keks, ()))
+    return rows.of(DISCREPANCY).find(discrepancy_id)
+
+
+async def event_at(connection: AsyncConnection, position: int) -> Any:
+    """Return the event at a position of the log."""
+    [logged] = decode_lines(await fetch(connection, ONE, (position,)))
+    return logged.event
+
+
+async def fetch(
+    connection: AsyncConnection, query: str, values: Sequence[Any] | Mapping[str, Any]
+) -> list[Line]:
     """Read lines of the log, binary as the projectors do."""
     cursor = await connection.execute(query.encode(), values, binary=True)
     return await cursor.fetchall()
@@ -78,6 +116,25 @@ SELECT e.position, e.name, e.schema_version, e.stream_id, e.version, e.recorded_
 FROM log.events AS e
 WHERE e.stream_id = %s AND e.position <= %s
 ORDER BY e.version
+"""
+STANDING = tuple(
+    event.stored_as for event in CONNECTIONS.on if event not in {*READING, UserDeleted}
+)
+STANDING_OF = """
+SELECT e.position, e.name, e.schema_version, e.stream_id, e.version, e.recorded_at, e.data
+FROM log.events AS e
+WHERE e.stream_id = %(stream)s AND e.position <= %(position)s AND (
+    e.name = ANY(%(names)s) OR e.version = (
+        SELECT max(version) FROM log.events
+        WHERE stream_id = %(stream)s AND position <= %(position)s
+    )
+)
+ORDER BY e.version
+"""
+ONE = """
+SELECT e.position, e.name, e.schema_version, e.stream_id, e.version, e.recorded_at, e.data
+FROM log.events AS e
+WHERE e.position = %s
 """
 USER_AND_SESSIONS = """
 SELECT e.position, e.name, e.schema_version, e.stream_id, e.version, e.recorded_at, e.data

@@ -91,11 +91,12 @@ def rebuild(  # noqa: PLR0913  # what, where, with which keys, how, and who look
 
 
 def look(copy: Copy, share: float) -> Looked:
-    """Fold up to where the live tables are, and compare what is to be compared."""
+    """Fold up to where the live tables are, compare what is to be compared, and note it."""
     looked, comparison = compared(copy.projector, share)
     if copy.follow_live() and share > 0 and not copy.compared:
         copy.compare(comparison)
         copy.mark(indexed=True, compared=True)
+        copy.connection.execute(VERIFIED, (copy.position, len(looked.names), copy.projector.name))
     return looked
 
 
@@ -127,9 +128,6 @@ def verify(  # noqa: PLR0913  # what, with which keys, who looks on, and how clo
     """
     with copying(dsn, projector, keks, progress) as copy:
         looked = look(copy, share)
-        copy.connection.execute(
-            VERIFIED, (copy.position, len(looked.names) if copy.compared else None, projector.name)
-        )
         if looked.names:
             position = copy.position
             drifts = traced(copy, looked.drifts) if trace else looked.drifts

@@ -11,6 +11,7 @@ from ledger.events.reconciliation import (
     AmountMismatchFound,
     BalanceDiscrepancyFound,
     DiscrepancyResolved,
+    FoundEvent,
     LateSettlementFound,
     PaymentMissingAtBank,
 )
@@ -46,6 +47,12 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 DISCREPANCY = Table("reconciliation", Discrepancy)
+KINDS: dict[type[FoundEvent], str] = {
+    BalanceDiscrepancyFound: "BALANCE",
+    LateSettlementFound: "LATE_SETTLEMENT",
+    AmountMismatchFound: "AMOUNT_MISMATCH",
+    PaymentMissingAtBank: "MISSING_AT_BANK",
+}
 
 
 def balance_differs(fold: Fold, logged: Logged[BalanceDiscrepancyFound]) -> None:
@@ -53,7 +60,6 @@ def balance_differs(fold: Fold, logged: Logged[BalanceDiscrepancyFound]) -> None
     found(
         fold,
         logged,
-        "BALANCE",
         connection_id=event.connection_id,
         ledger_amount=event.ledger,
         reported_amount=event.reported,
@@ -66,7 +72,6 @@ def amount_differs(fold: Fold, logged: Logged[AmountMismatchFound]) -> None:
     found(
         fold,
         logged,
-        "AMOUNT_MISMATCH",
         payment_id=event.payment_id,
         ledger_amount=event.ledger,
         reported_amount=event.reported,
@@ -76,22 +81,20 @@ def amount_differs(fold: Fold, logged: Logged[AmountMismatchFound]) -> None:
 
 def settled_late(fold: Fold, logged: Logged[LateSettlementFound]) -> None:
     event = logged.event
-    found(
-        fold, logged, "LATE_SETTLEMENT", payment_id=event.payment_id, reported_amount=event.amount
-    )
+    found(fold, logged, payment_id=event.payment_id, reported_amount=event.amount)
 
 
 def is_missing(fold: Fold, logged: Logged[PaymentMissingAtBank]) -> None:
     event = logged.event
-    found(fold, logged, "MISSING_AT_BANK", payment_id=event.payment_id, ledger_amount=event.amount)
+    found(fold, logged, payment_id=event.payment_id, ledger_amount=event.amount)
 
 
-def found(fold: Fold, logged: Logged[Any], kind: str, **told: Any) -> None:
+def found(fold: Fold, logged: Logged[Any], **told: Any) -> None:
     """Add what was found."""
     at = logged.recorded_at
     discrepancy = Discrepancy(
         id=logged.subject,
-        kind=kind,
+        kind=KINDS[type(logged.event)],
         account_id=logged.event.account_id,
         currency=logged.event.currency,
         found_at=at,
@@ -140,21 +143,21 @@ async def page(pool: Pool, wanted: Wanted) -> Page:
     return await fetch_page(pool, LISTING, wanted, None)
 
 
-LISTING = Listing(
-    name="reconciliation",
-    table="read.reconciliation",
-    shape="""
+SHAPE = """
 id, kind, account_id, connection_id, payment_id, currency,
 read.money(ledger_amount, currency) AS ledger_amount,
 read.money(reported_amount, currency) AS reported_amount,
 read.money(difference, currency) AS difference,
 status, note, found_at, resolved_at, resolved_by, version, inserted_at, updated_at
-""",
+"""
+LISTING = Listing(
+    name="reconciliation",
+    table="read.reconciliation",
+    shape=SHAPE,
     filters=(
         enum("status", "OPEN", "RESOLVED", reason=Reason.INVALID_STATUS),
         enum(
-            "kind", "BALANCE", "LATE_SETTLEMENT", "AMOUNT_MISMATCH", "MISSING_AT_BANK",
-            reason=Reason.INVALID_FIELD_VALUE,
+            "kind", *KINDS.values(), reason=Reason.INVALID_FIELD_VALUE,
         ),
         identity("account_id"),
         currency(),

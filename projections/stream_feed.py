@@ -3,31 +3,39 @@
 A notice says where to look and whose it is; what is told is read when it is sent, as it was then.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
-
-import msgspec
-from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
 from ledger.events.account import (
     AccountActivated,
     AccountClosed,
+    AccountClosedAtBank,
     AccountCredited,
     AccountCreditLimitChanged,
     AccountDeactivated,
     AccountDebited,
     AccountFrozen,
     AccountLimitsChanged,
+    AccountLinked,
     AccountOpened,
     AccountRenamed,
     AccountUnfrozen,
+    AccountUnlinked,
     HoldCaptured,
     HoldExpired,
     HoldPlaced,
     HoldReleased,
 )
+from ledger.events.announcement import MaintenanceAnnounced
 from ledger.events.audit import JobDeadLettered
+from ledger.events.connection import (
+    ConnectionAuthorised,
+    ConnectionExpired,
+    ConnectionFailed,
+    ConnectionRequested,
+    ConnectionRevoked,
+    SyncCompleted,
+)
 from ledger.events.payment import (
     PaymentCancelled,
     PaymentCompleted,
@@ -38,36 +46,18 @@ from ledger.events.payment import (
     PaymentReversed,
 )
 from ledger.events.posting import PostingBooked
+from ledger.events.reconciliation import (
+    FoundEvent,
+)
 from ledger.events.transfer import TransferBooked
 from ledger.events.webhook_endpoint import WebhookEndpointRegistered, WebhookPingRequested
 from projections.known import Known
 from projections.log import Logged
+from projections.notices import NOTICE, Notice
 from projections.projector import Fold, On, Projector
-from projections.rows import Table
-from schema.postgres import Pool
+from projections.reconciliation import KINDS
 
 TRANSFER_REVERSED = "TransferReversed"
-
-
-class Notice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One event somebody may be told of. `kind` is its stored name, `subject` what it is about.
-
-    A payment, an entry, a hold, a transfer, an account or a job is the subject. Without an owner
-    it is for readers only; a transfer has two.
-    """
-
-    position: int
-    kind: str
-    subject: str
-    user_id: str | None = None
-    other_user_id: str | None = None
-    account_id: str | None = None
-    payment_id: str | None = None
-    note: str | None = None
-    recorded_at: str
-
-
-NOTICE = Table("stream_feed", Notice, key_type="int8", kept=False)
 
 
 def note(fold: Fold, logged: Logged[Any], subject: str, **more: str | None) -> None:
@@ -166,6 +156,29 @@ def pinged(fold: Fold, logged: Logged[WebhookPingRequested]) -> None:
     note(fold, logged, endpoint_id, user_id=owner, note=logged.event.delivery_id)
 
 
+def connected(fold: Fold, logged: Logged[Any]) -> None:
+    """Take down what became of a connection."""
+    owner = fold.known.beginning(logged.stream_id, ConnectionRequested).user_id
+    note(fold, logged, logged.subject, user_id=owner)
+
+
+def differs(fold: Fold, logged: Logged[FoundEvent]) -> None:
+    """Take down that our books and a bank differ; that is staff's to hear."""
+    event = logged.event
+    note(
+        fold,
+        logged,
+        logged.subject,
+        account_id=event.account_id,
+        payment_id=getattr(event, "payment_id", None),
+        note=KINDS[type(event)],
+    )
+
+
+def announced(fold: Fold, logged: Logged[MaintenanceAnnounced]) -> None:
+    note(fold, logged, logged.subject)
+
+
 def own_stream(logged: Logged[Any]) -> Iterable[str]:
     """Name the stream of an event, whose beginning tells the owner."""
     return (logged.stream_id,)
@@ -186,6 +199,7 @@ PAYMENT = On(payment_moved, streams=own_stream)
 ACCOUNT = On(account_changed, streams=own_stream)
 ENTRY = On(entered, streams=own_stream)
 HOLD = On(hold_moved, streams=own_stream)
+CONNECTION = On(connected, streams=own_stream)
 PROJECTOR = Projector(
     "stream_feed",
     (NOTICE,),
@@ -205,6 +219,9 @@ PROJECTOR = Projector(
         AccountUnfrozen: ACCOUNT,
         AccountDeactivated: ACCOUNT,
         AccountActivated: ACCOUNT,
+        AccountLinked: ACCOUNT,
+        AccountUnlinked: ACCOUNT,
+        AccountClosedAtBank: ACCOUNT,
         AccountClosed: ACCOUNT,
         AccountDebited: ENTRY,
         AccountCredited: ENTRY,
@@ -214,74 +231,14 @@ PROJECTOR = Projector(
         HoldExpired: HOLD,
         TransferBooked: On(transferred, streams=both_sides),
         PostingBooked: On(booked, streams=undone_streams),
+        ConnectionAuthorised: CONNECTION,
+        ConnectionFailed: CONNECTION,
+        ConnectionExpired: CONNECTION,
+        ConnectionRevoked: CONNECTION,
+        SyncCompleted: CONNECTION,
+        **{event: On(differs) for event in KINDS},
+        MaintenanceAnnounced: On(announced),
         JobDeadLettered: On(job_died),
         WebhookPingRequested: On(pinged, streams=own_stream),
     },
 )
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which notices somebody wants: of one owner (None: everybody's), of some kinds, about one."""
-
-    owner: str | None
-    kinds: frozenset[str]
-    account_id: str | None = None
-    payment_id: str | None = None
-
-    def takes(self, notice: Notice) -> bool:
-        """Say whether a notice is among them."""
-        owned = self.owner is None or self.owner in {notice.user_id, notice.other_user_id}
-        return (
-            owned
-            and notice.kind in self.kinds
-            and self.account_id in {None, notice.account_id}
-            and self.payment_id in {None, notice.payment_id}
-        )
-
-
-async def notices(
-    pool: Pool, wanted: Wanted, after: int, until: int, limit: int
-) -> Sequence[Notice]:
-    """Return the first notices behind `after`, up to and including `until`."""
-    values = {
-        **msgspec.structs.asdict(wanted),
-        "kinds": list(wanted.kinds),
-        "after": after,
-        "until": until,
-        "limit": limit,
-    }
-    async with pool.connection() as connection:
-        return await selected(connection, EVERYBODY if wanted.owner is None else OF_ONE, values)
-
-
-async def selected(connection: AsyncConnection, query: str, values: dict[str, Any]) -> list[Notice]:
-    """Return the notices that a query finds."""
-    async with connection.cursor(row_factory=class_row(Notice)) as cursor:
-        await cursor.execute(query.encode(), values)
-        return await cursor.fetchall()
-
-
-NOTICES = """
-SELECT position, kind, subject, user_id::text, other_user_id::text, account_id::text,
-    payment_id::text, note, recorded_at
-FROM read.stream_feed
-"""
-AT = f"{NOTICES} WHERE position = %(position)s"
-COLUMNS = f"""
-{NOTICES}
-WHERE position > %(after)s AND position <= %(until)s AND kind = ANY(%(kinds)s)
-    AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
-    AND (%(payment_id)s::uuid IS NULL OR payment_id = %(payment_id)s)
-"""
-LIMITED = "ORDER BY position LIMIT %(limit)s"
-EVERYBODY = f"{COLUMNS}{LIMITED}"
-ONCE = "SELECT DISTINCT ON (position) * FROM"
-OF_ONE = f"""
-{ONCE} (
-    ({COLUMNS} AND user_id = %(owner)s {LIMITED})
-    UNION ALL
-    ({COLUMNS} AND other_user_id = %(owner)s {LIMITED})
-) AS found
-{LIMITED}
-"""
-"""Two index scans: one for each side that somebody may be on."""

@@ -12,8 +12,9 @@ from projections.accounts import View
 from projections.items import Item
 from projections.looking_back import Past
 from projections.moments import Moment
+from projections.notices import Notice
+from projections.past import event_at
 from projections.past_accounts import account_at
-from projections.stream_feed import Notice
 from schema.postgres import Pool
 
 Record: TypeAlias = dict[str, Any]
@@ -75,6 +76,27 @@ class Teller(msgspec.Struct, frozen=True):
     async def transfer(self, occasion: Occasion) -> Record:
         """Return the Transfer."""
         return record(occasion, await transfers.one(self.past.pool, occasion.notice.subject))
+
+    async def connection(self, occasion: Occasion) -> Record:
+        """Return the Connection."""
+        found = await looking_back.connection(self.past, occasion.notice.subject, occasion.moment)
+        return record(occasion, found)
+
+    async def connection_before(self, occasion: Occasion) -> Record:
+        """Return the Connection as it was until then."""
+        notice = occasion.notice
+        before = Moment(notice.recorded_at, notice.position - 1, notice.recorded_at)
+        return record(occasion, await looking_back.connection(self.past, notice.subject, before))
+
+    async def discrepancy(self, occasion: Occasion) -> Record:
+        """Return the Discrepancy."""
+        found = await looking_back.discrepancy(self.past, occasion.notice.subject, occasion.moment)
+        return record(occasion, found)
+
+    async def event(self, occasion: Occasion) -> Any:
+        """Return the event itself."""
+        async with self.past.pool.connection() as connection:
+            return await event_at(connection, occasion.notice.position)
 
     async def hold(self, occasion: Occasion) -> Record:
         """Return the Hold: what it is never changes, how it stands is told by its account."""

@@ -66,8 +66,16 @@ class KeyEncryptionKeys:
 
     def unwrap(self, row: WrappedKey) -> DataKey:
         """Open a stored data key; raises `KeyError` when its wrapping key is not configured."""
-        key = decrypt(self.ciphers[row.wrapped_by], row.wrapped, row.kid)
-        return DataKey(row.kid, row.subject, AESGCM(key))
+        return DataKey(row.kid, row.subject, AESGCM(self.opened(row)))
+
+    def rewrap(self, row: WrappedKey) -> WrappedKey:
+        """Wrap a stored data key under the active key; raises as `unwrap` does."""
+        wrapped = encrypt(self.ciphers[self.active], self.opened(row), row.kid)
+        return WrappedKey(row.kid, row.subject, wrapped, self.active)
+
+    def opened(self, row: WrappedKey) -> bytes:
+        """Return the key itself."""
+        return decrypt(self.ciphers[row.wrapped_by], row.wrapped, row.kid)
 
 
 def encrypt(cipher: AESGCM, content: bytes, label: str) -> bytes:

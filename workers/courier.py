@@ -13,12 +13,12 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from ledger.policies.bulletins import BULLETINS, PING, told_as
-from projections.stream_feed import Notice
+from projections.notices import Notice
 from workers.database import Clock, Pool, transaction
 from workers.deliveries import Delivery, ask_for_next, delivery_id, write_down
 
 READS = ["stream_feed", "webhook_endpoints", "payments", "accounts", "transactions", "holds",
-         "transfers"]  # fmt: skip
+         "transfers", "connections", "reconciliation"]  # fmt: skip
 """Nothing is told before all of these know of it."""
 PINGED = "WebhookPingRequested"
 ENDPOINTS_AT_ONCE, NOTICES_AT_ONCE = 50, 500

@@ -10,6 +10,7 @@ from ledger.commands.command import Command
 from ledger.commands.connection import RevokeConnection
 from ledger.commands.hold import ReleaseClientHold
 from ledger.commands.payment import CancelPayment
+from ledger.commands.webhook_endpoint import RemoveEndpoint
 from ledger.errors import Reason, Refused
 from workers.attempts import Actor, Completed, Run, Verdict
 from workers.books import Books
@@ -38,7 +39,7 @@ class ErasureSteps(msgspec.Struct, frozen=True):
         return (actor,)
 
     def settle(self, run: Run) -> Verdict:
-        """Call off what has not started, give holds back, then close or freeze the accounts.
+        """Call off what has not started, give holds back, tell nobody more, retire the accounts.
 
         Nothing new can come meanwhile that an account's state would not stop. The read models
         have erased the person by the time they have come as far as the deletion.
@@ -54,6 +55,9 @@ class ErasureSteps(msgspec.Struct, frozen=True):
         for connection_id in self.estates.connections(user_id):
             revoke = RevokeConnection(connection_id=connection_id, cause=CAUSE)
             self.unless(run, revoke, Reason.CONNECTION_NOT_FOUND)
+        for endpoint_id in self.estates.endpoints(user_id):
+            remove = RemoveEndpoint(endpoint_id=endpoint_id)
+            self.unless(run, remove, Reason.WEBHOOK_ENDPOINT_NOT_FOUND)
         for account_id in self.estates.accounts(user_id):
             self.retire(run, account_id)
         return Completed()

@@ -28,6 +28,9 @@ class Estates(Protocol):
     def connections(self, user_id: str) -> list[str]:
         """Return the connections of a person with outside banks that are not revoked."""
 
+    def endpoints(self, user_id: str) -> list[str]:
+        """Return the webhook endpoints of a person that are not removed."""
+
 
 class ReadEstates(Estates):
     """The real ones. They are read models: ask `is_told` first."""
@@ -56,6 +59,10 @@ class ReadEstates(Estates):
     @override
     def connections(self, user_id: str) -> list[str]:
         return self.ids(CONNECTIONS, user_id)
+
+    @override
+    def endpoints(self, user_id: str) -> list[str]:
+        return self.ids(ENDPOINTS, user_id)
 
     def ids(self, query: bytes, user_id: str) -> list[str]:
         """Return the first column of what a query finds for a person."""
@@ -91,6 +98,12 @@ ORDER BY holds.inserted_at, holds.id
 CONNECTIONS = b"""
 SELECT id::text FROM read.connections
 WHERE user_id = %(user_id)s AND status <> 'REVOKED'
+ORDER BY inserted_at, id
+"""
+
+ENDPOINTS = b"""
+SELECT id::text FROM read.webhook_endpoints
+WHERE user_id = %(user_id)s
 ORDER BY inserted_at, id
 """
 

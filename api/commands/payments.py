@@ -170,7 +170,7 @@ ENDPOINTS = (
         keyed=True,
         conditional=True,
         data=Payment,
-        reasons=NOT_TO_BE_CHANGED,
+        reasons=(*NOT_TO_BE_CHANGED, Reason.ACCOUNT_SUSPENDED),
     ),
     Endpoint(
         method="POST",

@@ -77,6 +77,7 @@ ENDPOINTS = (
         conditional=True,
         data=Discrepancy,
         reasons=(
+            Reason.INSUFFICIENT_PERMISSIONS,
             Reason.DISCREPANCY_NOT_FOUND,
             Reason.ALREADY_PROCESSED,
             Reason.NEGATIVE_BALANCE,

@@ -1,5 +1,6 @@
 """GET /api/health…: whether this process is alive, ready and well. Bare JSON, never delayed."""
 
+import asyncio
 from time import monotonic, time
 from typing import Literal
 
@@ -10,7 +11,7 @@ from api.call import Call
 from api.callers import ANYONE
 from api.endpoint import Endpoint
 from api.envelope import encoded, now_text
-from api.probes import Check, Probes, judge
+from api.probes import Check, Probes, judge, visited
 from api.reply import Bare
 
 UNWELL = 503
@@ -40,14 +41,22 @@ class Checks(msgspec.Struct, frozen=True):
     disk: Check
 
 
+class Visit(msgspec.Struct, frozen=True):
+    """What `ledgerbank doctor` would find, but for the audit of the whole log, check by check."""
+
+    status: Check
+    checks: dict[str, Check]
+
+
 class DetailedHealth(msgspec.Struct, frozen=True):
-    """The long answer."""
+    """The long answer. `doctor` is half a minute old at most, and null when it cannot look."""
 
     status: Literal["ok", "degraded"]
     timestamp: str
     version: str
     uptime: int
     checks: Checks
+    doctor: Visit | None = None
 
 
 class ReadyChecks(msgspec.Struct, frozen=True):
@@ -85,23 +94,29 @@ async def show_health(call: Call) -> Bare:
 
 
 async def show_detailed_health(call: Call) -> Bare:
-    """Ask every probe; anything but ok degrades the whole."""
+    """Ask every probe; anything but ok degrades the whole. What the doctor says does not."""
     probes = call.use(Probes)
-    checks = Checks(
-        **await judge(
-            database=probes.database,
-            broker=probes.broker,
-            projections=probes.projections,
-            outbox=probes.outbox,
-            memory=probes.memory,
-            disk=probes.disk,
-        )
+    asking = judge(
+        database=probes.database,
+        broker=probes.broker,
+        projections=probes.projections,
+        outbox=probes.outbox,
+        memory=probes.memory,
+        disk=probes.disk,
     )
+    found, seen = await asyncio.gather(asking, visited(probes.doctor))
+    checks = Checks(**found)
     well = all(check == "ok" for check in msgspec.structs.astuple(checks))
     status: Literal["ok", "degraded"] = "ok" if well else "degraded"
-    version = call.edge.wire.version
-    detailed = DetailedHealth(status, now_text(), version, uptime_ms(), checks)
+    version, visit = call.edge.wire.version, None if seen is None else visit_of(seen)
+    detailed = DetailedHealth(status, now_text(), version, uptime_ms(), checks, visit)
     return answer(encoded(detailed), well=well)
+
+
+def visit_of(seen: dict[str, Check]) -> Visit:
+    """Return what the doctor saw, and the worst of it."""
+    severities: tuple[Check, ...] = ("ok", "warning", "error")
+    return Visit(max(seen.values(), key=severities.index, default="ok"), seen)
 
 
 async def show_readiness(call: Call) -> Bare:

@@ -25,7 +25,7 @@ from ledger.errors import Reason, Refused
 from ledger.policies import access
 from projections import payments
 from projections.frames import NAMES, Frame, kinds_of
-from projections.stream_feed import Notice, Wanted, notices
+from projections.notices import Notice, Wanted, notices
 
 EVENTS = "text/event-stream"
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"

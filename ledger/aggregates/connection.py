@@ -12,6 +12,7 @@ from ledger.aggregates.connection_states import (
 )
 from ledger.commands.connection import (
     AuthoriseConnection,
+    CancelSync,
     ChangeSyncFrequency,
     CompleteSync,
     ConnectionCommand,
@@ -69,7 +70,7 @@ def decide(
         case RevokeConnection(cause=cause):
             over = isinstance(connection.condition, Revoked)
             return [] if over else [ConnectionRevoked(cause=cause, by=by)]
-        case RequestSync() | StartSync() | CompleteSync() | FailSync():
+        case RequestSync() | StartSync() | CompleteSync() | FailSync() | CancelSync():
             return sync(connection, command, now)
 
 
@@ -121,7 +122,7 @@ def refuse_dead(connection: Connection) -> None:
 
 def sync(
     connection: Connection,
-    command: RequestSync | StartSync | CompleteSync | FailSync,
+    command: RequestSync | StartSync | CompleteSync | FailSync | CancelSync,
     now: str,
 ) -> list[ConnectionEvent]:
     """Follow a sync from the wish to its end."""
@@ -134,8 +135,7 @@ def sync(
             return [SyncRequested(job_key=command.job_key, by=command.by)]
         case StartSync(job_key=job_key):
             refuse_unreadable(connection, now)
-            begun = asked is not None and asked.job_key == job_key and asked.started
-            return [] if begun else [SyncStarted(job_key=job_key)]
+            return [] if begun(connection, job_key) else [SyncStarted(job_key=job_key)]
         case CompleteSync(job_key=job_key):
             return [completed(command)] if goes_on(asked, job_key) else []
         case FailSync(job_key=job_key, reason=reason, attempt=attempt):
@@ -145,6 +145,10 @@ def sync(
             if not isinstance(connection.condition, Active):
                 return [failed]
             return [failed, ConnectionFailed(reason=reason)]
+        case CancelSync(job_key=job_key):
+            why = Reason.PROCESSING_CANCELLED
+            waits = asked is not None and asked.job_key == job_key and not asked.over
+            return [SyncFailed(job_key=job_key, reason=why, attempt=0)] if waits else []
 
 
 def refuse_unreadable(connection: Connection, now: str) -> None:
@@ -160,6 +164,14 @@ def serves(asked: SyncAsked, command: RequestSync, now: str) -> bool:
         return now < later_by(asked.asked_at, FORGOTTEN_SECONDS)
     recent = now < later_by(asked.asked_at, MANUAL_SYNC_SECONDS)
     return recent and command.by == asked.by == "caller"
+
+
+def begun(connection: Connection, job_key: str) -> bool:
+    """Say whether a sync has begun; one that failed begins again when staff ask for it again."""
+    asked = connection.sync
+    if asked is None or asked.job_key != job_key or not asked.started:
+        return False
+    return not (asked.over and isinstance(connection.condition, Failing))
 
 
 def goes_on(asked: SyncAsked | None, job_key: str) -> bool:

@@ -81,7 +81,7 @@ def synced(connection: Connection, event: SyncEvent, at: str) -> Connection:
             return replace(connection, sync=SyncAsked(job_key, by, at))
         case SyncStarted():
             sync = connection.sync
-            begun = None if sync is None else replace(sync, started=True)
+            begun = None if sync is None else replace(sync, started=True, over=False)
             return replace(connection, sync=begun)
         case SyncCompleted():
             well = ACTIVE if isinstance(connection.condition, Failing) else connection.condition

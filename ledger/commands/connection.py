@@ -113,6 +113,13 @@ class FailSync(Command, frozen=True, kw_only=True):
     attempt: int
 
 
+class CancelSync(Command, frozen=True, kw_only=True):
+    """Say that nobody is to begin a sync that was asked for."""
+
+    connection_id: str
+    job_key: str
+
+
 class TakeBankAccount(Command, frozen=True, kw_only=True):
     """Mirror an account that the bank tells of; `account_id` is what it is to be called here."""
 
@@ -171,4 +178,5 @@ ConnectionCommand: TypeAlias = (
     | StartSync
     | CompleteSync
     | FailSync
+    | CancelSync
 )

@@ -6,6 +6,7 @@ from ledger.aggregates.connection_states import Connection, Pending, Revoked, la
 from ledger.commands.account import UnlinkAccount
 from ledger.commands.connection import (
     AuthoriseConnection,
+    CancelSync,
     ChangeSyncFrequency,
     CompleteSync,
     DenyConnection,
@@ -169,7 +170,7 @@ def request_sync(view: View, command: RequestSync) -> str:
     return stream
 
 
-def follow_sync(view: View, command: StartSync | CompleteSync | FailSync) -> str:
+def follow_sync(view: View, command: StartSync | CompleteSync | FailSync | CancelSync) -> str:
     """Record how far a sync has come."""
     stream = f"connection-{command.connection_id}"
     known = existing(view, command.connection_id)

@@ -7,8 +7,8 @@ from ledger.aggregates.payment import Completed
 from ledger.commands.account import CorrectAccount
 from ledger.commands.reconciliation import ReportMissingPayment, ResolveDiscrepancy
 from ledger.decisions.accounts import open_state
+from ledger.decisions.system_side import entries_against
 from ledger.decisions.view import Claim, View
-from ledger.entries import Entry
 from ledger.errors import Reason, Refused
 from ledger.events.posting import PostingBooked
 from ledger.events.reconciliation import (
@@ -78,11 +78,12 @@ def resolve_discrepancy(view: View, command: ResolveDiscrepancy) -> str:
 
 def adjust(view: View, command: ResolveDiscrepancy, found: Finding) -> None:
     """Book the difference on the account, against what its bank's clearing says."""
-    difference = found.difference
+    difference, state = found.difference, open_state(view, found.account_id)
+    access.may_adjust_books(view.caller, state.user_id)
     if not difference:
         raise Refused(Reason.REVERSAL_NOT_ALLOWED, kind=found.kind)
     amount = signed(view, found, difference)
-    state, posting_id = open_state(view, found.account_id), command.posting_id
+    posting_id = command.posting_id
     book_against_clearing(view, command, state, found.account_id, amount)
     correction = CorrectAccount(
         account_id=found.account_id,
@@ -112,21 +113,16 @@ def book_against_clearing(
 ) -> None:
     """Record the posting of an adjustment; the account's own side is recorded by the caller."""
     posting_id = command.posting_id
-    own = Entry(
-        entry_id=numbered_id(posting_id, 1),
+    entries = entries_against(
+        state.clearing,
+        posting_id=posting_id,
         account_id=account_id,
         amount=amount,
         currency=state.currency,
     )
-    other = Entry(
-        entry_id=numbered_id(posting_id, 2),
-        account_code=state.clearing,
-        amount=-amount,
-        currency=state.currency,
-    )
     view.begin(f"posting-{posting_id}")
     booked = PostingBooked(
-        posting_id=posting_id, kind="ADJUSTMENT", entries=(own, other), reason=command.note
+        posting_id=posting_id, kind="ADJUSTMENT", entries=entries, reason=command.note
     )
     view.record(f"posting-{posting_id}", booked)
 

@@ -13,6 +13,7 @@ from ledger.commands.account import (
     SetLimits,
     UnfreezeAccount,
 )
+from ledger.commands.announcement import AnnounceMaintenance
 from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank, UpdateBank
 from ledger.commands.connection import (
@@ -84,6 +85,7 @@ from ledger.commands.webhook_endpoint import (
 )
 from ledger.decisions.account_changes import change_state, rename_account, set_limits
 from ledger.decisions.accounts import open_account
+from ledger.decisions.announcements import announce_maintenance
 from ledger.decisions.bank_accounts import report_balance, take_bank_account
 from ledger.decisions.bank_history import take_bank_page
 from ledger.decisions.banks import add_branch, register_bank, update_bank
@@ -214,5 +216,6 @@ DECISIONS: dict[type, Decision] = {
     CancelJob: cancel_job,
     RequestRebuild: request_rebuild,
     RetryDeadLetter: retry_dead_letter,
+    AnnounceMaintenance: announce_maintenance,
     RecordSecurityEvent: record_security_event,
 }

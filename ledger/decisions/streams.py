@@ -8,6 +8,7 @@ import msgspec
 from ledger.aggregates import (
     account,
     account_states,
+    announcement,
     bank,
     connection_history,
     connection_states,
@@ -66,6 +67,9 @@ STREAM_TYPES = {
     "projection": StreamType(projection.UNTOUCHED, projection.evolve, projection.Projection),
     "webhook-endpoint": StreamType(
         webhook_endpoint.UNREGISTERED, webhook_endpoint.evolve, webhook_endpoint.Endpoint
+    ),
+    "announcement": StreamType(
+        announcement.UNMADE, announcement.evolve, announcement.Announcement, remembered=False
     ),
     "audit": StreamType(journal.EMPTY, journal.evolve, journal.Journal),
 }

@@ -5,6 +5,7 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from ledger.events.account import AccountEvent
+from ledger.events.announcement import AnnouncementEvent
 from ledger.events.audit import AuditEvent
 from ledger.events.bank import BankEvent
 from ledger.events.connection import ConnectionEvent
@@ -42,6 +43,7 @@ AnyEvent: TypeAlias = (
     | ProjectionEvent
     | AuditEvent
     | WebhookEndpointEvent
+    | AnnouncementEvent
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {kind.stored_as: kind for kind in AnyEvent.__args__}

@@ -236,6 +236,7 @@ may_reconnect = Policy(roles=CUSTOMERS, rule=any_of(is_system, owns))
 may_read_connection = Policy(roles=HUMANS, rule=OWNER_OR_READER)
 may_keep_connection = Policy(roles=CUSTOMERS, rule=OWNER_OR_STAFF)
 may_resolve_discrepancy = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
+may_adjust_books = Policy(roles=("admin",), rule=NOT_ONES_OWN)
 # Jobs: of whom the record is that they are about, owns them.
 may_read_job = Policy(roles=HUMANS, rule=OWNER_OR_READER)
 may_rebuild_projections = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
@@ -252,4 +253,5 @@ may_hear_everything = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 # The whole bank.
 may_close_periods = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_read_everything = Policy(roles=READERS, rule=any_of(is_system, has_role(*READERS)))
+may_announce = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)
 may_change_banks = Policy(roles=("admin",), rule=SYSTEM_OR_ADMIN)

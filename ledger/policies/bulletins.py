@@ -26,21 +26,23 @@ BULLETINS: dict[str, tuple[str, ...]] = {
     "AccountActivated": ("account.updated",),
     "AccountFrozen": ("account.frozen",),
     "AccountUnfrozen": ("account.unfrozen",),
+    "AccountLinked": ("account.updated",),
+    "AccountUnlinked": ("account.updated",),
+    "AccountClosedAtBank": ("account.updated",),
     "AccountClosed": ("account.closed",),
+    "ConnectionAuthorised": ("connection.authorised",),
+    "ConnectionExpired": ("connection.expired",),
+    "ConnectionFailed": ("connection.failed",),
+    "ConnectionRevoked": ("connection.revoked",),
+    "SyncCompleted": ("sync.completed",),
+    "BalanceDiscrepancyFound": ("reconciliation.discrepancy_found",),
+    "LateSettlementFound": ("reconciliation.discrepancy_found",),
+    "AmountMismatchFound": ("reconciliation.discrepancy_found",),
+    "PaymentMissingAtBank": ("reconciliation.discrepancy_found",),
 }
 """What each event is told as, by its stored name. A capture goes with an entry: the balance."""
-OUTSIDE = (
-    "connection.authorised",
-    "connection.expired",
-    "connection.failed",
-    "connection.revoked",
-    "sync.completed",
-    "reconciliation.discrepancy_found",
-)
-"""What outside banks bring about; no event here tells of it yet."""
 NAMES: tuple[str, ...] = (
     *dict.fromkeys(name for names in BULLETINS.values() for name in names),
-    *OUTSIDE,
     PING,
 )
 

@@ -37,11 +37,17 @@ DROPPED = re.compile(r"^DROP INDEX (?:IF EXISTS )?(?:\w+\.)?(\w+)", re.MULTILINE
 
 def look(settings: Settings, dsn: str, *, whole: bool, bar: Bar) -> Iterator[Complaint]:
     """Yield what is found, check by check; a `whole` look audits the log however long it is."""
-    yield from migrations(dsn)
-    with connect(dsn, statement_timeout_ms=0) as connection:
-        yield from asked(connection, values(settings))
+    yield from glance(settings, dsn, statement_timeout_ms=0)
+    with connect(dsn) as connection:
         head = head_position(connection)
     yield from invariants(settings, dsn, head, whole=whole, bar=bar)
+
+
+def glance(settings: Settings, dsn: str, *, statement_timeout_ms: int) -> Iterator[Complaint]:
+    """Yield what is found without folding the log."""
+    yield from migrations(dsn)
+    with connect(dsn, statement_timeout_ms=statement_timeout_ms) as connection:
+        yield from asked(connection, values(settings))
     yield from broker(settings)
     yield from disk(settings)
     yield from backups(settings)

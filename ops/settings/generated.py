@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 FILE = "keys.json"
 SECRET, PREVIOUS = "JWT_SECRET", "JWT_PREVIOUS_KEYS"
+DATA_KEYS, AUDIT_KEY = "DATA_KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEY"
 
 
 class KeysUnreadable(Exception):
@@ -39,9 +40,9 @@ MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY_BASE": lambda: secrets.token_urlsafe(48),
     "INDEX_KEY": random_key,
     SECRET: lambda: secrets.token_urlsafe(64),
-    "DATA_KEY_ENCRYPTION_KEYS": ring_of_one,
+    DATA_KEYS: ring_of_one,
     "TOKEN_ENCRYPTION_KEYS": ring_of_one,
-    "AUDIT_SIGNING_KEY": signing_key,
+    AUDIT_KEY: signing_key,
 }
 
 
@@ -67,6 +68,21 @@ def replace_token_secret(data_dir: Path) -> None:
         kept = stored(data_dir / FILE)
         changed = {SECRET: MAKERS[SECRET](), PREVIOUS: f":HS256:{kept[SECRET]}"}
         store(data_dir / FILE, kept | changed)
+
+
+def replace_audit_key(data_dir: Path) -> None:
+    """Sign tree heads with a new key from the next start on; the public half before it is known."""
+    with alone(data_dir / f"{FILE}.lock"):
+        store(data_dir / FILE, stored(data_dir / FILE) | {AUDIT_KEY: signing_key()})
+
+
+def add_data_key(data_dir: Path) -> None:
+    """Wrap data keys under a new key from the next start on; those before it still open."""
+    with alone(data_dir / f"{FILE}.lock"):
+        kept = stored(data_dir / FILE)
+        number = kept[DATA_KEYS].count(",") + 2
+        ring = f"k{number}:{random_key()},{kept[DATA_KEYS]}"
+        store(data_dir / FILE, kept | {DATA_KEYS: ring})
 
 
 @contextmanager

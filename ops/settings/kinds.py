@@ -6,7 +6,7 @@ from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -106,6 +106,9 @@ def mail_url(raw: str) -> str:
     parts = split(raw)
     if parts is None or parts[0] not in {"smtp", "smtps"} or not parts[1]:
         raise ValueError("must be an smtp or smtps URL")
+    asked = parse_qs(urlsplit(raw).query, keep_blank_values=True)
+    if asked.keys() - {"starttls"} or set(asked.get("starttls", ())) - {"always", "never"}:
+        raise ValueError("must say nothing but ?starttls=always or ?starttls=never")
     return raw
 
 

@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from ops.databases import database
-from ops.doctoring.complaint import Complaint
+from ops.doctoring.complaint import Complaint, worst_of
 from ops.doctoring.doctor import look
 from ops.failures import CheckFailed
 from ops.output import Output
@@ -18,7 +18,7 @@ def doctor(output: Output, *, whole: bool) -> None:
     settings = output.settings()
     with database(settings) as dsn, output.progress("doctor") as bar:
         found = list(look(settings, dsn, whole=whole, bar=bar))
-    worst = max((each.status for each in found), key=["ok", "warning", "error"].index)
+    worst = worst_of(each.status for each in found)
     shown = {"status": worst, "checks": [msgspec.structs.asdict(each) for each in found]}
     output.tell(shown, *(line(each) for each in found), f"all in all: {worst}")
     if worst == "error":

@@ -1,70 +1,153 @@
-"""Verbs about keys: which there are, and replacing those that were generated."""
+"""Verbs about keys: which there are, and replacing them without losing what they made."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import click
 
+from ledger.commands.audit import RecordSecurityEvent
+from ops.banking import ring_of
+from ops.databases import migrated_database, ready_database
+from ops.failures import CheckFailed
 from ops.output import Output
-from ops.settings import Settings, SettingsRefused
-from ops.settings.generated import FILE, SECRET, replace_token_secret, stored
+from ops.projecting import record
+from ops.rotations import ROTATIONS, Rotated
+from ops.sealing import seal_now, signer
+from ops.settings import Settings
 from ops.signing_in import tokens_of
+from schema.postgres import connect
+from schema.resealing import reseal
+from schema.signatures import ALGORITHM
 
-COLUMNS = ("purpose", "kid", "algorithm", "use")
+COLUMNS = ("purpose", "kid", "algorithm", "use", "count")
+TOKENS = "tokens"
+Row = tuple[str, str, str, str, int | None]
 
 
 @click.group
 def keys() -> None:
-    """Look at the keys of this deployment, and replace what it generated."""
+    """Look at the keys of this deployment, and replace them."""
 
 
 @keys.command("list")
 @click.pass_obj
 def list_keys(output: Output) -> None:
-    """List the ids of all keys, never the keys."""
-    output.table([dict(zip(COLUMNS, row, strict=True)) for row in rows(output.settings())], COLUMNS)
+    """List the ids of all keys, never the keys.
+
+    Counted is what a key is needed for: data keys under it, checkpoints it has signed.
+    """
+    settings = output.settings()
+    with migrated_database(settings) as dsn:
+        found = [*token_keys(settings), *data_keys(settings, dsn), *audit_keys(settings, dsn)]
+    output.table([dict(zip(COLUMNS, row, strict=True)) for row in found], COLUMNS)
+
+
+def every_purpose(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb one flag per purpose of keys that can be replaced."""
+    command = click.option(
+        f"--{TOKENS}", is_flag=True, help="Encrypt banks' tokens under the first of their keys."
+    )(command)
+    for purpose, rotation in reversed(ROTATIONS.items()):
+        command = click.option(f"--{purpose}", is_flag=True, help=rotation.help)(command)
+    return command
 
 
 @keys.command
-@click.option("--jwt", is_flag=True, required=True, help="The secret that tokens are signed with.")
+@every_purpose
 @click.pass_obj
-def rotate(output: Output, *, jwt: bool) -> None:
-    """Replace a generated key; processes use it from the next start on.
+def rotate(output: Output, /, **asked: bool) -> None:
+    """Replace a key; processes use the new one from the next start on.
 
-    The key before it still verifies, until it is replaced again.
+    What the key before it made stays good: tokens until they are replaced again, checkpoints for
+    ever, data keys by being wrapped anew. A key that is kept elsewhere is changed there first.
     """
-    assert jwt, "nothing else can be rotated"
+    purposes = [name for name, wanted in asked.items() if wanted]
+    if len(purposes) != 1:
+        raise click.UsageError(f"one of {', '.join(f'--{name}' for name in (*ROTATIONS, TOKENS))}")
+    if purposes == [TOKENS]:
+        return reseal_tokens(output)
+    rotation, settings = ROTATIONS[purposes[0]], output.settings()
+    with ready_database(settings) as dsn:
+        rotation.renew(settings, dsn)
+        after = output.settings()
+        done = rotation.tell(settings, after, dsn)
+        asyncio.run(record(after, dsn, RecordSecurityEvent(event=done.event())))
+        if done.purpose == "audit":
+            seal_now(after, dsn)
+    return tell(output, done)
+
+
+def reseal_tokens(output: Output) -> None:
+    """Encrypt what the vault of bank tokens keeps under the first of TOKEN_ENCRYPTION_KEYS.
+
+    Fails when something is under a key that is not configured: it is left as it is.
+    """
     settings = output.settings()
-    refuse_given(settings)
-    old = tokens_of(settings).signing.kid
-    replace_token_secret(settings.core.data_dir)
-    new = tokens_of(output.settings()).signing.kid
-    output.tell({"signing": new, "verifying": [old]}, f"signing {new}", f"verifying {old}")
+    ring = ring_of(settings)
+    with migrated_database(settings) as dsn:
+        with connect(dsn, "ledgerbank_app") as connection:
+            done = reseal(connection, ring)
+        told = Rotated(TOKENS, ring.active, tuple(ring.ciphers)[1:], done.tokens + done.journeys)
+        asyncio.run(record(settings, dsn, RecordSecurityEvent(event=told.event())))
+    output.tell(
+        {
+            "sealing": ring.active,
+            "tokens": done.tokens,
+            "journeys": done.journeys,
+            "locked": done.locked,
+        },
+        f"sealing {ring.active}: {done.tokens} connections, {done.journeys} on their way",
+        *(f"LOCKED connection {each}: its key is not configured" for each in done.locked),
+    )
+    if done.locked:
+        raise CheckFailed
 
 
-def refuse_given(settings: Settings) -> None:
-    """Refuse to replace a key that somebody else keeps."""
-    identity = settings.identity
-    file = settings.core.data_dir / FILE
-    generated = file.exists() and stored(file).get(SECRET) == identity.jwt_secret
-    if identity.jwt_private_key is not None or not generated:
-        raise SettingsRefused(
-            [
-                "JWT_SECRET or JWT_PRIVATE_KEY is given: change it where it is kept,"
-                " and list the old key in JWT_PREVIOUS_KEYS"
-            ]
-        )
-    if identity.jwt_key_id is not None:
-        raise SettingsRefused(["JWT_KEY_ID names one key: leave it out to rotate generated ones"])
+def tell(output: Output, done: Rotated) -> None:
+    """Print which key is used from now on."""
+    lines = [f"active {done.active}", *(f"previous {kid}" for kid in done.previous)]
+    if done.renewed:
+        lines.append(f"renewed {done.renewed}")
+    output.tell(done, *lines)
 
 
-def rows(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
-    """Yield what is told of each key: purpose, id, algorithm, use."""
-    tokens, identity = tokens_of(settings), settings.identity
-    yield "jwt", tokens.signing.kid, tokens.signing.algorithm, "signing"
+def token_keys(settings: Settings) -> Iterator[Row]:
+    """Yield keys of tokens, and of what outside banks gave us."""
+    tokens = tokens_of(settings)
+    yield "jwt", tokens.signing.kid, tokens.signing.algorithm, "signing", None
     for key in tokens.verifying.values():
         if key.kid != tokens.signing.kid:
-            yield "jwt", key.kid, key.algorithm, "verifying"
-    rings = {"data": identity.data_key_encryption_keys, "tokens": identity.token_encryption_keys}
-    for purpose, ring in rings.items():
-        for place, kid in enumerate(ring):
-            yield purpose, kid, "AES-256-GCM", "opening" if place else "sealing"
+            yield "jwt", key.kid, key.algorithm, "verifying", None
+    for place, kid in enumerate(settings.identity.token_encryption_keys):
+        yield "tokens", kid, "AES-256-GCM", "opening" if place else "sealing", None
+
+
+def data_keys(settings: Settings, dsn: str) -> Iterator[Row]:
+    """Yield keys that data keys are wrapped under; one in use that is not given is missing."""
+    counts = dict(counted(dsn, WRAPPED))
+    for place, kid in enumerate(settings.identity.data_key_encryption_keys):
+        yield "data", kid, "AES-256-GCM", "opening" if place else "sealing", counts.pop(kid, 0)
+    for kid, count in sorted(counts.items()):
+        yield "data", kid, "AES-256-GCM", "missing", count
+
+
+def audit_keys(settings: Settings, dsn: str) -> Iterator[Row]:
+    """Yield the key that signs checkpoints, and those whose signatures stay good."""
+    own, counts = signer(settings).key_id, dict(counted(dsn, SIGNED))
+    yield "audit", own, ALGORITHM, "signing", counts.pop(own, 0)
+    for kid, count in sorted(counts.items()):
+        yield "audit", kid, ALGORITHM, "verifying", count
+
+
+def counted(dsn: str, query: bytes) -> Sequence[tuple[Any, ...]]:
+    """Return key ids with how much each is needed for."""
+    with connect(dsn, "ledgerbank_app") as connection:
+        return connection.execute(query).fetchall()
+
+
+WRAPPED = b"SELECT wrapped_by, count(*) FROM log.data_keys GROUP BY 1"
+SIGNED = b"""
+SELECT key_id, count(tree_size) FROM log.audit_keys LEFT JOIN log.checkpoints USING (key_id)
+GROUP BY 1
+"""

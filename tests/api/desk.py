@@ -78,6 +78,10 @@ async def ok() -> Check:
     return "ok"
 
 
+async def doctor() -> dict[str, Check]:
+    return {"log": "ok", "backups": "warning"}
+
+
 async def broken() -> Check:
     raise ConnectionRefusedError
 
@@ -184,6 +188,7 @@ THINGS = (
 
 def things_uses(paused: Paused, **others: object) -> dict[type, object]:
     names = Probes.__struct_fields__
-    probes = Probes(**{**dict.fromkeys(names, ok), **others})  # type: ignore[arg-type]  # by name
+    well = dict.fromkeys(names, ok) | {"doctor": doctor}
+    probes = Probes(**{**well, **others})  # type: ignore[arg-type]  # by name
     fresh = Freshness(head=paused.head, checkpoints=paused, epoch=paused.epoch, wait_ms=200)
     return {Probes: probes, Freshness: fresh}

@@ -10,6 +10,8 @@ from api.app import create_app
 from api.probes import OUTBOX_ROWS, disk, judge, memory, outbox, projections, reachable, timed
 from api.wire import Wire
 from ledger.errors import CATALOGUE, Category
+from ops.doctoring.complaint import Severity
+from ops.doctoring.rounds import Rounds
 from tests.api.desk import Paused, broken, things_uses
 from tests.api.serving import Served, serving
 from tests.api.test_problems import SECURITY
@@ -101,6 +103,35 @@ def test_health_is_bare_and_quick(served: Served) -> None:
     assert detailed.status_code == 200
     checks = ["database", "broker", "projections", "outbox", "memory", "disk"]
     assert detailed.json()["checks"] == dict.fromkeys(checks, "ok")
+    seen = {"status": "warning", "checks": {"log": "ok", "backups": "warning"}}
+    assert detailed.json()["doctor"] == seen, "what the doctor says degrades nothing"
+
+
+def test_health_is_told_without_a_doctor_who_cannot_look() -> None:
+    with serving(create_app((), things_uses(Paused(), doctor=broken))) as served:
+        answer = served.get("/api/health/detailed")
+        assert (answer.status_code, answer.json()["doctor"]) == (200, None)
+
+
+def test_one_round_of_the_doctor_is_told_to_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    walks: list[int] = []
+
+    def walk() -> dict[str, Severity]:
+        walks.append(1)
+        return {"log": "ok"}
+
+    async def ask() -> None:
+        rounds = Rounds(walk)
+        told = await asyncio.gather(*(rounds.latest() for _ in range(5)))
+        assert told == [{"log": "ok"}] * 5
+        assert len(walks) == 1
+        monkeypatch.setattr("ops.doctoring.rounds.EVERY_SECONDS", 0.0)
+        await rounds.latest()
+        assert len(walks) == 2
+
+    asyncio.run(ask())
 
 
 def test_one_check_degrades_the_whole() -> None:

@@ -6,6 +6,7 @@ import pytest
 from ledger.identity import new_id
 from tests.access.house import Caller, House
 from tests.banks.outside import Customer, Outside
+from tests.mailbox import Open
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_two_syncs_in_a_moment_are_one_job(outside: Outside, house: House) -> No
 
 
 def test_tokens_are_never_shown_and_a_lost_consent_ends_the_connection(
-    outside: Outside, house: House
+    outside: Outside, house: House, post: Open
 ) -> None:
     customer = outside.customer()
     connection_id = outside.connected(customer)
@@ -115,3 +116,6 @@ def test_tokens_are_never_shown_and_a_lost_consent_ends_the_connection(
     shown = outside.connection(customer, connection_id)
     assert shown["status_reason"] == "consent_expired"
     assert "token" not in msgspec.json.encode(shown).decode()
+    [mail] = post.box.about(customer.caller.email, "bank connection has expired")
+    assert f"your connection with the bank {outside.code} expired on" in mail.text
+    assert "The consent you gave at your bank has ended." in mail.text

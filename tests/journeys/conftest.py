@@ -12,6 +12,7 @@ from ops.embedded.postgres import Place as PostgresPlace
 from ops.embedded.valkey import Place as ValkeyPlace
 from tests.journeys.people import PASSWORD, Door, Person, Town
 from tests.journeys.system import System, deployed, ledgerbank
+from tests.mailbox import Open, mailbox
 from tests.power import Power, valkey_power
 
 DATABASE = "journeys"
@@ -43,8 +44,15 @@ def broker(broker_switch: Power[ValkeyPlace]) -> str:
 
 
 @pytest.fixture(scope="package")
+def post() -> Iterator[Open]:
+    """Give the SMTP server that mails go to."""
+    with mailbox() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
 def environment(
-    postgres_server: PostgresPlace, migrated: str, broker: str, server_dir: Path
+    postgres_server: PostgresPlace, migrated: str, broker: str, server_dir: Path, post: Open
 ) -> dict[str, str]:
     """Give the settings of a deployment whose database has the demo data."""
     names = {"name": sql.Identifier(DATABASE), "template": sql.Identifier(migrated)}
@@ -57,6 +65,8 @@ def environment(
         "REDIS_URL": broker,
         "DATA_DIR": str(server_dir / "journeys"),
         "WEBHOOK_ALLOW_PRIVATE": "true",
+        "SMTP_URL": post.url,
+        "MAIL_FROM": "Our Bank <bank@example.com>",
     }
     seeded = ledgerbank(settings, "seed-demo")
     assert seeded.code == 0, seeded

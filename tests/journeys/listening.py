@@ -25,12 +25,11 @@ class Heard(msgspec.Struct, frozen=True):
 class Ear:
     """Listens in a thread of its own until the stream ends or nobody cares any more."""
 
-    def __init__(self, person: Person, server: int, query: str, headers: dict[str, str]) -> None:
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
         self.heard: list[Heard] = []
         self.ended, self.opened = Event(), Event()
-        url = f"{person.door.urls[server]}/api/stream{query}"
         self.client = httpx2.Client(timeout=60)
-        self.headers = {"authorization": person.bearer, **headers}
+        self.headers = headers
         self.thread = Thread(target=self.listen, args=(url,), daemon=True)
         self.response: httpx2.Response | None = None
         self.then: Callable[[Heard], None] = lambda _: None
@@ -90,7 +89,15 @@ class Ear:
 def listening(person: Person, *, server: int = 0, query: str = "", **headers: str) -> Iterator[Ear]:
     """Listen for the length of the block."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    ear = Ear(person, server, query, named)
+    url = f"{person.door.urls[server]}/api/stream{query}"
+    with listening_at(url, person.bearer, **named) as ear:
+        yield ear
+
+
+@contextmanager
+def listening_at(url: str, bearer: str, **headers: str) -> Iterator[Ear]:
+    """Listen at an address for the length of the block."""
+    ear = Ear(url, {"authorization": bearer, **headers})
     ear.thread.start()
     assert ear.opened.wait(10)
     try:

@@ -12,6 +12,7 @@ import pytest
 from ops.embedded.valkey import Place as ValkeyPlace
 from tests.journeys.people import Ask, Person, Town, payment_body
 from tests.journeys.places import broker, keys_of, tables
+from tests.journeys.receiver import receiving
 from tests.journeys.system import System
 from tests.power import Power
 
@@ -60,7 +61,7 @@ def planted(system: System, town: Town) -> Planted:
     found.secrets += [somebody.bearer.removeprefix("Bearer "), somebody.refresh_token]
     abuse_tokens(tell, somebody, forged)
     spend(town, somebody, text)
-    found.secrets += machine_keys(tell, town)
+    found.secrets += machine_keys(tell, town) + webhook_secrets(somebody)
     with broken(system):
         bearer = town.auditor.bearer
         tell("GET", f"/api/ledger/trial-balance?x={wrong}", authorization=bearer)
@@ -110,6 +111,19 @@ def machine_keys(tell: Callable[..., httpx2.Response], town: Town) -> list[str]:
     assert tell("GET", "/api/accounts", authorization=old).status_code == 401
     assert tell("POST", "/api/transfers", {}, authorization=new).status_code == 403
     return [made["api_key"], rotated["api_key"]]
+
+
+def webhook_secrets(somebody: Person) -> list[str]:
+    """Have a webhook signed with one secret, and then with another; return both."""
+    with receiving() as receiver:
+        asked = {"url": receiver.url, "event_types": ["*"]}
+        made = somebody.made("/api/webhook-endpoints", asked, idempotency_key=canary("key"))
+        path = f"/api/webhook-endpoints/{made['id']}"
+        rotated = somebody.made(f"{path}/rotate-secret")
+        somebody.made(f"{path}/test")
+        assert receiver.of("ping")
+        assert somebody.ask("DELETE", path).is_success
+    return [made["secret"], rotated["secret"]]
 
 
 def spend(town: Town, somebody: Person, text: str) -> None:

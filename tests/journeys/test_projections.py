@@ -36,6 +36,15 @@ def test_an_administrator_has_a_read_model_made_again(
     ]  # fmt: skip
     assert told["details"]["projections"] == ["accounts"]
     assert system.ledgerbank("projections", "verify", "accounts").code == 0
+    metrics = town.door.clients[0].get("/api/metrics").text
+    assert 'ledgerbank_projection_drift_rows{projection="accounts"} 0.0' in metrics
+
+
+def test_health_shows_what_the_doctor_finds(town: Town) -> None:
+    told = town.door.clients[0].get("/api/health/detailed").json()["doctor"]
+    assert {"log", "projections", "durability", "disk", "backups"} <= told["checks"].keys()
+    assert told["checks"]["log"] == "ok"
+    assert told["status"] in {"ok", "warning", "error"}
 
 
 def test_only_what_there_is_and_only_by_administrators(town: Town) -> None:

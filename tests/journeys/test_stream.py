@@ -5,6 +5,7 @@ import time
 from tests.journeys.listening import Heard, listening
 from tests.journeys.people import Person, Town
 from tests.journeys.system import System
+from tests.journeys.test_socket import talking
 from tests.journeys.wire import reason_of
 
 
@@ -117,3 +118,28 @@ def test_a_server_that_stops_says_so(system: System, customer: Person) -> None:
         assert ear.ended.wait(10)
         assert ear.heard == [Heard(None, "stream_closed", {"reason": "service_unavailable"})]
     system.until_ready()
+
+
+def test_everybody_is_told_of_maintenance(system: System, town: Town, customer: Person) -> None:
+    account = town.account(customer)
+    with (
+        listening(customer) as own,
+        listening(town.auditor, server=1, query=f"?account_id={account}") as staff,
+        listening(customer, server=1, query="?types=payment_created") as deaf,
+        talking(town.customer(), 1) as talk,
+    ):
+        said = system.ledgerbank(
+            "--json", "announce", "--message", "Back at 3.", "--at", "2030-01-01T02:00:00+01:00"
+        ).json()
+        [one], [two] = own.until("system_maintenance"), staff.until("system_maintenance")
+        three = talk.hear("system_maintenance")["payload"]
+        assert deaf.heard == []
+    assert one.data == two.data == three
+    assert one.data["message"] == said["message"] == "Back at 3."
+    assert one.data["scheduled_time"] == "2030-01-01T01:00:00.000000Z"
+    assert one.id == one.data["position"]
+    with listening(customer, last_event_id=str((one.id or 0) - 1)) as again:
+        assert again.until("system_maintenance") == [one]
+    [entry] = town.auditor.get(f"/api/audit/log?subject_id={said['id']}")
+    assert entry["details"]["command"] == "AnnounceMaintenance"
+    assert entry["actor"]["role"] == "operator"

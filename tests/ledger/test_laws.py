@@ -15,6 +15,7 @@ from ledger.commands.account import (
     SetLimits,
     UnfreezeAccount,
 )
+from ledger.commands.announcement import AnnounceMaintenance
 from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.bank import AddBranch, RegisterBank, UpdateBank
 from ledger.commands.command import Command
@@ -124,6 +125,7 @@ ENDPOINT = RegisterEndpoint(
     description=None,
     secret_id=identity("first"),
 )
+ANNOUNCEMENT = AnnounceMaintenance(announcement_id=identity("announcement"), message="Soon.")
 REBUILD = RequestRebuild(
     projection="users", rebuild_id=identity("rebuild"), under_way=False, requests=0
 )
@@ -181,6 +183,7 @@ TWICE: list[tuple[list[Command], Command, Actor]] = [
     ([ENDPOINT], PingEndpoint(endpoint_id=HOOK, delivery_id=identity("ping")), AS_ADA),
     ([ENDPOINT], DisableEndpoint(endpoint_id=HOOK, cause="gone"), AS_ADA),
     ([ENDPOINT], RemoveEndpoint(endpoint_id=HOOK), AS_ADA),
+    ([], ANNOUNCEMENT, AS_ADA),
     ([], REBUILD, AS_ADA),
     ([], CANCEL_JOB, AS_ADA),
     ([], RETRY, AS_ADA),

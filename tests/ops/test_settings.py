@@ -121,6 +121,7 @@ def test_empty_means_not_set() -> None:
         ("PAYMENT_WEBHOOK_SECRET", "x" * 15),
         ("WEBHOOK_DEDUPE_DAYS", "0"),
         ("SMTP_URL", "mail.example"),
+        ("SMTP_URL", "smtp://mail.example?starttls=perhaps"),
         ("MAIL_FROM", "nobody"),
         ("ENABLE_TELEMETRY", "2"),
         ("JWT_KEY_ID", "a key"),

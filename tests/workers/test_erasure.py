@@ -13,6 +13,7 @@ from ledger.commands.command import Command, Context
 from ledger.commands.hold import ReleaseClientHold
 from ledger.commands.payment import CancelPayment
 from ledger.commands.user import DeleteUser
+from ledger.commands.webhook_endpoint import RemoveEndpoint
 from ledger.decisions.routing import DECISIONS
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private
@@ -35,6 +36,7 @@ from workers.jobs import Job, JobState, JobWanted
 from workers.retries import Failed
 
 USER, PAYMENT, HOLD = named("erased"), named("pending"), named("promise")
+ENDPOINT = named("endpoint")
 EMPTY, FULL, FROZEN = named("empty"), named("full"), named("frozen")
 DELETED = UserDeleted(erasure_id=named("erasure"))
 needs_accounts_that_close = pytest.mark.skipif(
@@ -56,7 +58,7 @@ def test_a_deletion_asks_for_one_job() -> None:
 
 
 class Estate(Estates):
-    """One payment, one hold and three accounts; told from the `told_at`th question on."""
+    """One of each and three accounts; told from the `told_at`th question on."""
 
     def __init__(self, told_at: int = 0) -> None:
         self.questions, self.told_at = 0, told_at
@@ -74,6 +76,11 @@ class Estate(Estates):
     def connections(self, user_id: str) -> list[str]:
         assert user_id
         return []
+
+    @override
+    def endpoints(self, user_id: str) -> list[str]:
+        assert user_id
+        return [ENDPOINT]
 
     @override
     def client_holds(self, user_id: str) -> list[str]:
@@ -103,6 +110,7 @@ class Clerk(Books):
 
 CANCEL = CancelPayment(payment_id=PAYMENT, cause="owner_deleted")
 RELEASE = ReleaseClientHold(hold_id=HOLD, cause="owner_deleted")
+REMOVE = RemoveEndpoint(endpoint_id=ENDPOINT)
 REFUSALS: dict[Command, Reason] = {
     CloseAccount(account_id=FULL): Reason.ACCOUNT_NOT_EMPTY,
     CloseAccount(account_id=FROZEN): Reason.INVALID_ACCOUNT_TRANSITION,
@@ -145,13 +153,14 @@ def run() -> Run:
 def test_everything_open_is_settled_in_order(run: Run) -> None:
     clerk = Clerk(REFUSALS)
     assert ErasureSteps(clerk, Estate()).settle(run) == Completed()
-    assert clerk.done == [CANCEL, RELEASE, CloseAccount(account_id=EMPTY), FREEZE]
+    assert clerk.done == [CANCEL, RELEASE, REMOVE, CloseAccount(account_id=EMPTY), FREEZE]
 
 
 def test_what_somebody_else_settled_meanwhile_is_no_failure(run: Run) -> None:
     others: dict[Command, Reason] = {
         CANCEL: Reason.ALREADY_PROCESSED,
         RELEASE: Reason.HOLD_NOT_ACTIVE,
+        REMOVE: Reason.WEBHOOK_ENDPOINT_NOT_FOUND,
         FREEZE: Reason.INVALID_ACCOUNT_TRANSITION,
     }
     clerk = Clerk(REFUSALS | others)
@@ -159,7 +168,7 @@ def test_what_somebody_else_settled_meanwhile_is_no_failure(run: Run) -> None:
     assert clerk.done == [CloseAccount(account_id=EMPTY)]
 
 
-@pytest.mark.parametrize("command", [CANCEL, RELEASE, CloseAccount(account_id=EMPTY), FREEZE])
+@pytest.mark.parametrize("command", [CANCEL, RELEASE, REMOVE, FREEZE])
 def test_any_other_no_is_one(run: Run, command: Command) -> None:
     clerk = Clerk(REFUSALS | {command: Reason.SERVICE_UNAVAILABLE})
     with pytest.raises(Refused):

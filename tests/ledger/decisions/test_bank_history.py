@@ -33,7 +33,8 @@ from ledger.events.reconciliation import (
     DiscrepancyResolved,
     LateSettlementFound,
 )
-from tests.builders import AS_ADA, AS_ANNA, AS_SUE, PEOPLE, identity
+from ledger.events.recorded import Actor
+from tests.builders import ANNA, AS_ADA, AS_ANNA, AS_SUE, PEOPLE, identity
 from tests.ledger.banking import (
     CONNECTED,
     MIRROR,
@@ -221,6 +222,14 @@ def test_an_admin_resolves_and_adjusts() -> None:
     story.when(report(90_00)).then_nothing()
     story.done(report(-5, identity("below")))
     story.when(resolve(found=identity("below")), by=AS_ADA).then_refused(Reason.NEGATIVE_BALANCE)
+
+
+def test_nobody_adjusts_an_account_of_their_own() -> None:
+    story = mirrored().done(report(90_00))
+    own = Actor(type="user", id=ANNA, role="admin")
+    story.when(resolve(), by=own).then_refused(Reason.INSUFFICIENT_PERMISSIONS)
+    story.when(resolve(adjust=False), by=own).then_recorded(DiscrepancyResolved)
+    assert balance(story) == 100_00
 
 
 def test_another_currency_is_refused() -> None:

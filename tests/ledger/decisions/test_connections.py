@@ -183,6 +183,18 @@ def test_syncs_that_come_to_nothing_put_it_into_error_and_one_that_works_brings_
     assert (state.status, state.next_sync_at) == ("ACTIVE", later_by(NOON, 3_600))
 
 
+def test_a_sync_that_failed_and_is_asked_for_again_by_staff_brings_it_back() -> None:
+    story = given(PEOPLE).done(*CONNECTED)
+    start = StartSync(connection_id=CONNECTION, job_key=JOB)
+    story.done(start, FailSync(connection_id=CONNECTION, job_key=JOB, reason="timeout", attempt=4))
+    story.when(start).then_recorded(SyncStarted)
+    story.when(start).then_nothing()
+    story.when(FINISH).then_recorded(SyncCompleted)
+    story.when(FINISH).then_nothing()
+    story.when(start).then_nothing()
+    assert story.books.state(f"connection-{CONNECTION}").status == "ACTIVE"
+
+
 def test_revoked_is_over_and_its_accounts_mirror_nothing() -> None:
     story = given(PEOPLE).done(*MIRRORED)
     story.when(REVOKE, by=AS_ANNA).then_recorded(AccountUnlinked, ConnectionRevoked)

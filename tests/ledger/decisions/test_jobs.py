@@ -8,14 +8,17 @@ from ledger.commands.job import CancelJob, JobFacts, RetryDeadLetter
 from ledger.errors import Reason
 from ledger.events.account import DailyUsageChanged, HoldReleased
 from ledger.events.audit import AdminActionPerformed
+from ledger.events.connection import SyncFailed, SyncRequested
 from ledger.events.job import DeadLetterRetried, JobCancelled
 from ledger.events.payment import PaymentFailed
+from ledger.identity import derived_id
 from tests.builders import (
     AS_ADA,
     AS_ANNA,
     AS_AUDREY,
     AS_SUE,
     PAYMENT,
+    PEOPLE,
     TOWN,
     created,
     failure,
@@ -23,6 +26,8 @@ from tests.builders import (
     process,
     submission,
 )
+from tests.ledger.banking import CONNECTED, CONNECTION, ask_sync
+from tests.ledger.banking import JOB as SYNC_KEY
 from tests.specs import Story, given
 
 JOB, LETTER, AGAIN = identity("job"), identity("letter"), identity("again")
@@ -76,6 +81,19 @@ def test_work_that_is_under_way_or_over_is_not_cancelled(state: str) -> None:
 def test_other_work_is_cancelled_without_further_ado() -> None:
     told = given(TOWN).when(cancelling(actor="erase_user", subject_type="user"), by=AS_SUE)
     assert kinds(told) == [JobCancelled]
+
+
+def test_a_sync_that_is_called_off_keeps_nobody_from_asking_again() -> None:
+    story = given(PEOPLE).done(*CONNECTED)
+    told_of = {"actor": "sync_connection", "subject_type": "connection", "subject_id": CONNECTION}
+    job_id = derived_id("job", "sync_connection", SYNC_KEY)
+    other = CancelJob(job_id=JOB, facts=facts(**told_of))
+    assert kinds(story.when(other, by=AS_SUE)) == [JobCancelled]
+    story.when(ask_sync(), by=AS_ANNA).then_nothing()
+    cancel = CancelJob(job_id=job_id, facts=facts(**told_of))
+    assert kinds(story.when(cancel, by=AS_SUE)) == [SyncFailed, JobCancelled]
+    assert story.books.state(f"connection-{CONNECTION}").status == "ACTIVE"
+    story.when(ask_sync(), by=AS_ANNA).then_recorded(SyncRequested)
 
 
 def test_a_payment_that_ended_meanwhile_stays_as_it_is() -> None:

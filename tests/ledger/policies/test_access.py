@@ -59,6 +59,7 @@ MATRIX: dict[str, tuple[tuple[str, str, str, str, str, str, str], Reason]] = {
     "may_read_connection": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
     "may_keep_connection": ((NO, OWN, YES, YES, NO, NO, YES), ROLE),
     "may_resolve_discrepancy": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_adjust_books": ((NO, NO, NO, FOREIGN, NO, NO, YES), ROLE),
     "may_read_job": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
     "may_steer_jobs": ((NO, NO, YES, YES, NO, NO, YES), ROLE),
     "may_listen": ((NO, OWN, YES, YES, YES, NO, YES), ROLE),
@@ -68,6 +69,7 @@ MATRIX: dict[str, tuple[tuple[str, str, str, str, str, str, str], Reason]] = {
     "may_have_endpoint": ((NO, OWN, OWN, OWN, NO, NO, YES), ROLE),
     "may_rebuild_projections": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
     "may_change_banks": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
+    "may_announce": ((NO, NO, NO, YES, NO, NO, YES), ROLE),
 }
 CELLS = [
     (name, role, cell)

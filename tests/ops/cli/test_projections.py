@@ -1,6 +1,7 @@
 """`ledgerbank projections`: where the read models are, and how they are made again."""
 
 from threading import Thread
+from typing import Any
 
 import msgspec
 import pytest
@@ -144,6 +145,20 @@ def test_a_check_finds_equality_or_the_row_the_field_and_the_position(demo: Shel
     assert (status["drift_rows"], status["copy_position"]) == (1, None)
     assert demo("projections", "verify", "accounts", "--full", "--sample", "1%").code == 2
     assert demo("projections", "verify", "accounts", "--sample", "2").code == 2
+
+
+def test_a_comparison_before_a_swap_leaves_its_figure(demo: Shell) -> None:
+    def drift() -> tuple[Any, Any]:
+        [status] = [x for x in demo("--json", "projections", "status").json
+                    if x["name"] == "accounts"]  # fmt: skip
+        return status["drift_rows"], status["verified_position"]
+
+    assert drift() == (None, None)
+    change(dsn(demo), RAISED)
+    assert demo("projections", "rebuild", "accounts").code == 1
+    assert drift() == (1, head(dsn(demo)))
+    assert demo("projections", "rebuild", "accounts", "--repair").code == 0
+    assert drift()[0] == 0
 
 
 def test_a_number_of_differences_is_accepted(demo: Shell) -> None:
