@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -62,24 +62,32 @@ def main(  # noqa: PLR0913  # one argument per flag
 ) -> None:
     """Kill, stop, wipe and double the parts of a house under load, then judge what is left."""
     telemetry.configure("warning", "text")
-    reports: list[Report] = []
     pace = Pace(pause_seconds=pause, heal_seconds=heal)
     if prove:
         sys.exit(proved(folder, list(MUTANTS) if mutant is None else [mutant], pace))
     with house_of(folder, mutant) as (house, staff):
-        if sweep:
-            reports.append(told(drill(house, staff, swept(house), seed=0, pace=pace)))
+        rows: list[tuple[int, Sequence[Trouble]]] = [(0, swept(house))] if sweep else []
         for number in range(seed, seed + rounds):
-            draw = Draw(number)
-            row = [
-                drawn(draw, house, stand_seconds=stand) if kind is None else killed(draw, kind)
-                for _ in range(troubles)
-            ]
-            reports.append(told(drill(house, staff, row, seed=number, pace=pace)))
+            rows.append((number, row_of(house, number, troubles, kind, stand)))
+        reports = [told(drill(house, staff, row, seed=number, pace=pace)) for number, row in rows]
     failed = sum(bool(each.faults) for each in reports)
     done = sum(each.acknowledged for each in reports)
-    print(f"{failed} of {len(reports)} rounds failed, {done} commands acknowledged")
+    left = sum(each.stragglers for each in reports)
+    print(
+        f"{failed} of {len(reports)} rounds failed, {done} commands acknowledged, {left} stragglers"
+    )
     sys.exit(1 if failed else 0)
+
+
+def row_of(
+    house: SupervisedHouse, seed: int, count: int, kind: str | None, stand: float
+) -> list[Trouble]:
+    """Draw the troubles of a round."""
+    draw = Draw(seed)
+    return [
+        drawn(draw, house, stand_seconds=stand) if kind is None else killed(draw, kind)
+        for _ in range(count)
+    ]
 
 
 def proved(folder: Path | None, names: list[str], pace: Pace) -> int:
