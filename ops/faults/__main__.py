@@ -67,8 +67,10 @@ def main(  # noqa: PLR0913  # one argument per flag
         sys.exit(proved(folder, list(MUTANTS) if mutant is None else [mutant], pace))
     with house_of(folder, mutant) as (house, staff):
         rows: list[tuple[int, Sequence[Trouble]]] = [(0, swept(house))] if sweep else []
-        for number in range(seed, seed + rounds):
-            rows.append((number, row_of(house, number, troubles, kind, stand)))
+        rows += [
+            (number, row_of(house, number, troubles, kind, stand))
+            for number in range(seed, seed + rounds)
+        ]
         reports = [told(drill(house, staff, row, seed=number, pace=pace)) for number, row in rows]
     failed = sum(bool(each.faults) for each in reports)
     done = sum(each.acknowledged for each in reports)

@@ -16,8 +16,8 @@ from ledger.money import decimal_text
 from ops.faults.checks import Aftermath, faults_of, stragglers_of
 from ops.faults.depths import deep_faults
 from ops.faults.house import House
-from ops.faults.pulse import Pulse, faint, pulse
-from ops.faults.record import Refusal
+from ops.faults.pulse import NO_PULSE, Pulse, faint, pulse
+from ops.faults.record import Record, Refusal
 from ops.faults.trouble import Trouble, befall
 from ops.faults.workload import CURRENCY, Workload
 
@@ -44,20 +44,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     `stragglers` is the work that was not over when the time for healing was.
     """
 
-    seed: int
-    troubles: int
+    seed: int = 0
+    troubles: int = 0
     acknowledged: int
     refused: int
     asked: int
     repeated: int
     asked_again: int
-    healed_seconds: float
-    stragglers: int
-    before: Pulse
-    after: Pulse
-    died_at: tuple[str, ...]
-    stood_at: tuple[str, ...]
-    faults: tuple[str, ...]
+    healed_seconds: float = 0.0
+    stragglers: int = 0
+    before: Pulse = NO_PULSE
+    after: Pulse = NO_PULSE
+    died_at: tuple[str, ...] = ()
+    stood_at: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 class Staff(msgspec.Struct, frozen=True):
@@ -129,15 +129,10 @@ def drill(
             *faint(before, after),
             *deep_faults(house.settings, house.dsn, house.logs(), canaries),
         ]
-    refused = len(record.of(Refusal))
-    return Report(
+    return msgspec.structs.replace(
+        counted(record),
         seed=seed,
         troubles=len(troubles),
-        acknowledged=len(record.outcomes) - refused,
-        refused=refused,
-        asked=record.asked,
-        repeated=record.repeated,
-        asked_again=len(record.kept),
         healed_seconds=round(seconds, 1),
         stragglers=stragglers,
         before=before,
@@ -145,6 +140,18 @@ def drill(
         died_at=tuple(house.died_at),
         stood_at=tuple(house.stood_at),
         faults=tuple(faults),
+    )
+
+
+def counted(record: Record) -> Report:
+    """Return a report of what the clients counted."""
+    refused = len(record.of(Refusal))
+    return Report(
+        acknowledged=len(record.outcomes) - refused,
+        refused=refused,
+        asked=record.asked,
+        repeated=record.repeated,
+        asked_again=len(record.kept),
     )
 
 

@@ -24,6 +24,9 @@ class Pulse(msgspec.Struct, frozen=True):
     slowest_ms: int
 
 
+NO_PULSE = Pulse(0, 0, 0)
+
+
 def pulse(urls: Sequence[str], bearer: str, accounts: Sequence[str], record: Record) -> Pulse:
     """Move money one command after the other, at every server in turn."""
     source, destination, *_ = accounts
