@@ -8,13 +8,13 @@ from ledger.commands.connection import ReportBalance, TakeBankAccount
 from ledger.decisions.accounts import open_state
 from ledger.decisions.connections import EXTERNAL_ACCOUNT, existing
 from ledger.decisions.reconciliations import compare_balance
+from ledger.decisions.system_side import entries_against
 from ledger.decisions.view import Claim, View
-from ledger.entries import Entry
 from ledger.errors import Reason, Refused
 from ledger.events.connection import BankAccountFound, BankBalanceReported
 from ledger.events.posting import PostingBooked
 from ledger.events.reconciliation import BalanceDiscrepancyFound
-from ledger.identity import derived_id, numbered_id
+from ledger.identity import derived_id
 
 FIRST_BALANCE = "external_opening"
 """Held for every account whose first balance was taken over from its bank."""
@@ -114,25 +114,20 @@ def book_first_balance(view: View, command: ReportBalance, state: Open) -> None:
     if not amount or isinstance(state.condition, Closed):
         return
     posting_id = derived_id("first balance", command.account_id)
-    first = Entry(
-        entry_id=numbered_id(posting_id, 1),
+    entries = entries_against(
+        f"opening:{state.currency}",
+        posting_id=posting_id,
         account_id=command.account_id,
         amount=amount,
         currency=state.currency,
     )
-    other = Entry(
-        entry_id=numbered_id(posting_id, 2),
-        account_code=f"opening:{state.currency}",
-        amount=-amount,
-        currency=state.currency,
-    )
     view.begin(f"posting-{posting_id}")
-    booked = PostingBooked(posting_id=posting_id, kind="OPENING", entries=(first, other))
+    booked = PostingBooked(posting_id=posting_id, kind="OPENING", entries=entries)
     view.record(f"posting-{posting_id}", booked)
     entry = ImportEntry(
         account_id=command.account_id,
         posting_id=posting_id,
-        entry_id=first.entry_id,
+        entry_id=entries[0].entry_id,
         amount=amount,
     )
     stream = f"account-{command.account_id}"

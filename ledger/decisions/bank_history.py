@@ -13,8 +13,8 @@ from ledger.commands.connection import BankLine, TakeBankPage
 from ledger.decisions.accounts import open_state
 from ledger.decisions.bank_payments import match_payment
 from ledger.decisions.connections import existing
+from ledger.decisions.system_side import entries_against
 from ledger.decisions.view import Claim, NotLoaded, View
-from ledger.entries import Entry
 from ledger.events.connection import (
     BankHistoryRead,
     BankTransactionAmended,
@@ -254,24 +254,19 @@ def book(page: Page, posting_id: str, amount: int, description: Sealed | None) -
     """Book what an outside bank has booked, against its clearing."""
     view, account_id = page.view, page.account_id
     state = open_state(view, account_id)
-    own = Entry(
-        entry_id=numbered_id(posting_id, 1),
+    entries = entries_against(
+        state.clearing,
+        posting_id=posting_id,
         account_id=account_id,
         amount=amount,
         currency=state.currency,
     )
-    other = Entry(
-        entry_id=numbered_id(posting_id, 2),
-        account_code=state.clearing,
-        amount=-amount,
-        currency=state.currency,
-    )
     view.begin(f"posting-{posting_id}")
     booked = PostingBooked(
-        posting_id=posting_id, kind="IMPORT", entries=(own, other), description=description
+        posting_id=posting_id, kind="IMPORT", entries=entries, description=description
     )
     view.record(f"posting-{posting_id}", booked)
     entry = ImportEntry(
-        account_id=account_id, posting_id=posting_id, entry_id=own.entry_id, amount=amount
+        account_id=account_id, posting_id=posting_id, entry_id=entries[0].entry_id, amount=amount
     )
     view.record(f"account-{account_id}", *account.decide(state, entry))

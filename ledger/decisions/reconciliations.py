@@ -7,8 +7,8 @@ from ledger.aggregates.payment import Completed
 from ledger.commands.account import CorrectAccount
 from ledger.commands.reconciliation import ReportMissingPayment, ResolveDiscrepancy
 from ledger.decisions.accounts import open_state
+from ledger.decisions.system_side import entries_against
 from ledger.decisions.view import Claim, View
-from ledger.entries import Entry
 from ledger.errors import Reason, Refused
 from ledger.events.posting import PostingBooked
 from ledger.events.reconciliation import (
@@ -113,21 +113,16 @@ def book_against_clearing(
 ) -> None:
     """Record the posting of an adjustment; the account's own side is recorded by the caller."""
     posting_id = command.posting_id
-    own = Entry(
-        entry_id=numbered_id(posting_id, 1),
+    entries = entries_against(
+        state.clearing,
+        posting_id=posting_id,
         account_id=account_id,
         amount=amount,
         currency=state.currency,
     )
-    other = Entry(
-        entry_id=numbered_id(posting_id, 2),
-        account_code=state.clearing,
-        amount=-amount,
-        currency=state.currency,
-    )
     view.begin(f"posting-{posting_id}")
     booked = PostingBooked(
-        posting_id=posting_id, kind="ADJUSTMENT", entries=(own, other), reason=command.note
+        posting_id=posting_id, kind="ADJUSTMENT", entries=entries, reason=command.note
     )
     view.record(f"posting-{posting_id}", booked)
 

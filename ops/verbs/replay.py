@@ -14,6 +14,7 @@ from ops.output import Output
 from ops.readmodels import keks_of
 from ops.settings import Settings
 from ops.verbs.moments import Moment
+from ops.verbs.what_if import what_if
 from projections.catalogue import BY_NAME
 from projections.log import head_position
 from projections.rebuild import Differs, verify
@@ -53,6 +54,9 @@ class Replayed(msgspec.Struct, frozen=True):
               help="Compare the live rows with the log, as it is now.")  # fmt: skip
 @click.option("--batch", "page_events", type=click.IntRange(1), default=PAGE_EVENTS,
               show_default=True, help="Fold so many events at once.")  # fmt: skip
+@click.option("--what-if", "rules", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Judge all that was accepted by the rules of a TOML file.")  # fmt: skip
+@click.option("--diff", is_flag=True, help="With --what-if: name all that would be other.")
 @click.pass_obj
 def replay(output: Output, /, names: tuple[str, ...], **asked: Any) -> None:
     """Fold the log up to a moment into scratch tables, and say what it comes to.
@@ -60,6 +64,11 @@ def replay(output: Output, /, names: tuple[str, ...], **asked: Any) -> None:
     Nothing is changed. The same position has the same digest on any machine.
     """
     settings, chosen = output.settings(), names or tuple(BY_NAME)
+    if asked["rules"] is not None:
+        refuse_company(names, asked)
+        return what_if(output, settings, asked["rules"], asked["until"], whole=asked["diff"])
+    if asked["diff"]:
+        raise click.UsageError("--diff is about --what-if")
     if asked["compared"] and (asked["until"] is not None or asked["out"] is not None):
         raise click.UsageError("--compare-live is about now, and writes nothing")
     with migrated_database(settings) as dsn:
@@ -70,6 +79,12 @@ def replay(output: Output, /, names: tuple[str, ...], **asked: Any) -> None:
         shown = {"position": found.position, "digest": found.digest}
         return output.tell(shown, f"position {found.position}  sha256:{found.digest}")
     return output.tell(found, *told(found))
+
+
+def refuse_company(names: tuple[str, ...], asked: dict[str, Any]) -> None:
+    """Refuse what has no meaning beside --what-if."""
+    if names or asked["out"] is not None or asked["short"] or asked["compared"]:
+        raise click.UsageError("--what-if goes with --until and --diff only")
 
 
 def replayed(output: Output, dsn: str, names: tuple[str, ...], asked: dict[str, Any]) -> Replayed:
