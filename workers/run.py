@@ -12,7 +12,7 @@ from dramatiq.errors import BrokerConnectionError
 from psycopg import Connection
 
 from workers.actors import declare_actors
-from workers.attempts import Actor, Frame
+from workers.attempts import Actor, Count, Frame, uncounted
 from workers.broker import Broker, RedisTransport
 from workers.crashpoints import CrashPoint, harmless
 from workers.database import Clock, Pool, database_clock
@@ -60,6 +60,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     relaying: bool = True
     stop_seconds: int = STOP_SECONDS
     chores: Sequence[Chore] = ()
+    count: Count = uncounted
 
 
 def run(parts: Parts, stop: Event) -> None:
@@ -86,6 +87,7 @@ def frame_of(parts: Parts, heartbeat: Heartbeat) -> Frame:
         chance=parts.chance,
         rules=parts.rules,
         crashpoint=parts.crashpoint,
+        count=parts.count,
     )
 
 
