@@ -34,6 +34,7 @@ from workers.due_payments import DuePayments
 from workers.erasure import ERASURES
 from workers.erasure_steps import ErasureSteps
 from workers.estates import ReadEstates
+from workers.figures import Figures
 from workers.mails import MAILS
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
@@ -48,7 +49,7 @@ from workers.sealing import Sealing
 from workers.settlements import Settlements
 from workers.webhooks import Webhooks
 
-THREADS_BESIDE_JOBS = 5
+THREADS_BESIDE_JOBS = 6
 MANAGERS = (ERASURES, DESK, BANKS, REBUILDS, MAILS)
 
 
@@ -96,13 +97,12 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     """Follow the log and work on jobs until `stop`."""
     concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
-
     with (
         pool,
         ledger_thread(settings, dsn) as ledger,
         open_banks(settings, redis_url) as ports,
         telling(settings, dsn) as tell,
-        courier_thread(pool),
+        beside(pool) as figures,
     ):
         books = LedgerBooks(ledger)
         outside = Outside(settings, pool, ledger, ports)
@@ -121,22 +121,29 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             queues=concurrency,
             rules=rules_of(settings),
             crashpoint=crashpoint,
+            count=figures.count,
             chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
 
 
 @contextmanager
-def courier_thread(pool: Pool) -> Iterator[None]:
-    """Write down what webhook endpoints are to be told, in a thread of its own."""
-    ended = Event()
-    thread = Thread(target=Courier(pool, database_clock).run, args=(ended,), name="courier")
-    thread.start()
+def beside(pool: Pool) -> Iterator[Figures]:
+    """Run what is done beside jobs: write down what endpoints are to be told, add up figures."""
+    ended, figures = Event(), Figures(pool)
+    courier = Courier(pool, database_clock)
+    threads = [
+        Thread(target=each.run, args=(ended,), name=type(each).__name__.lower())
+        for each in (courier, figures)
+    ]
+    for thread in threads:
+        thread.start()
     try:
-        yield
+        yield figures
     finally:
         ended.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def webhooks_of(settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell) -> Webhooks:
