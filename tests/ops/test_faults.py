@@ -104,9 +104,9 @@ def test_a_seed_gives_the_same_troubles_again() -> None:
 
 
 def test_a_sweep_passes_every_named_step() -> None:
-    row = swept(Parts())
+    row = [each for few in swept(Parts()) for each in few if isinstance(each, Crash)]
     assert {each.point for each in row} == {point for each in PLACES.values() for point in each}
-    assert all(isinstance(each, Crash) and len(each.parts) == 2 for each in row)
+    assert {len(each.parts) for each in row} == {2}
 
 
 def test_orders_are_for_one_start(tmp_path: Path) -> None:
