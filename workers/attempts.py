@@ -105,7 +105,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     def claim(self, job_id: str) -> Claim | None:
         """Take a job; committed before anything is done about it."""
         with transaction(self.pool) as connection:
-            return claim(connection, job_id, self.clock(connection), self.heartbeat.lease_seconds)
+            at, beat = self.clock(connection), self.heartbeat
+            return claim(connection, job_id, at, beat.lease_seconds, beat.holder)
 
 
 def attempt(frame: Frame, actor: Actor, job_id: str) -> None:

@@ -1,5 +1,8 @@
 """The judge of the drills: it believes the clients, and finds what was lost or done twice."""
 
+from pathlib import Path
+from typing import get_args
+
 import psycopg
 import pytest
 
@@ -9,9 +12,11 @@ from ledger.events.transfer import TransferBooked
 from ledger.identity import new_id
 from ops.benches.draw import Draw
 from ops.faults.checks import Aftermath, strayed, unfinished
-from ops.faults.house import APIS, PARTS, SupervisedHouse
+from ops.faults.orders import NONE, Orders, give, orders_file, taken
 from ops.faults.record import Held, Moved, Outcome, Paid, Record, Refusal
-from ops.faults.trouble import Kill, Stand, drawn
+from ops.faults.steps import PLACES
+from ops.faults.supervised import PARTS, SupervisedHouse
+from ops.faults.trouble import Crash, Kill, OfParts, OfServers, Stop, drawn, swept
 from tests.workers.log import append, created, started
 
 STORY = "drill-test"
@@ -43,7 +48,7 @@ def booked(dsn: str, story: str) -> None:
 
 def strays(aftermath: Aftermath) -> list[str]:
     with psycopg.connect(aftermath.dsn) as connection:
-        return [line.partition(":")[0] for line in strayed(connection, aftermath)]
+        return [line.partition(":")[0].partition(" ")[2] for line in strayed(connection, aftermath)]
 
 
 def test_what_was_acknowledged_is_there_once(database: str) -> None:
@@ -92,8 +97,21 @@ class Parts(SupervisedHouse):
 
 def test_a_seed_gives_the_same_troubles_again() -> None:
     first, second = Draw(7), Draw(7)
-    row = [drawn(first, Parts(), stand_seconds=1) for _ in range(200)]
-    assert row == [drawn(second, Parts(), stand_seconds=1) for _ in range(200)]
-    assert len({type(each) for each in row}) == 6
+    row = [drawn(first, Parts(), stand_seconds=1) for _ in range(400)]
+    assert row == [drawn(second, Parts(), stand_seconds=1) for _ in range(400)]
+    assert {type(each) for each in row} == {Stop, *get_args(OfParts), *get_args(OfServers)}
     assert {part for each in row if isinstance(each, Kill) for part in each.parts} == set(PARTS)
-    assert not {each.part for each in row if isinstance(each, Stand)} & set(APIS)
+
+
+def test_a_sweep_passes_every_named_step() -> None:
+    row = swept(Parts())
+    assert {each.point for each in row} == {point for each in PLACES.values() for point in each}
+    assert all(isinstance(each, Crash) and len(each.parts) == 2 for each in row)
+
+
+def test_orders_are_for_one_start(tmp_path: Path) -> None:
+    orders = Orders(stand_at="before_close", lease_seconds=3)
+    give(tmp_path, "worker-1", orders)
+    assert taken(orders_file(tmp_path, "worker-1")) == orders
+    assert taken(orders_file(tmp_path, "worker-1")) == NONE
+    assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,7 @@ SAID = {
     "ledger export": ("journal", "--format", "--at", "--out"),
     "ledger close": ("Seal a month",),
     "ledger reopen": ("sealed month", "--reason"),
+    "ledger clearing": ("beyond our books", "--currency", "--items"),
     "ledger trial-balance": ("sum to zero", "--currency"),
     "users create-admin": ("administrator", "--email", "--full-name", "--password-stdin"),
     "announce": ("maintenance", "--message", "--at"),
