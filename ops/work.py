@@ -39,6 +39,7 @@ from workers.mails import MAILS
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import Patience, payments_with
+from workers.presence import Presence
 from workers.purges import Kept, Purges
 from workers.rails.book import BookRail
 from workers.rebuilds import REBUILDS, Rebuilding
@@ -218,8 +219,9 @@ def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
 
 def schedule(settings: Settings, dsn: str, stop: Event) -> None:
     """Ask for scheduled work until `stop`, in turns with nobody but the one that leads."""
-    with open_pool(dsn, 1) as pool:
-        entries, holder = entries_of(settings, pool), process_name()
+    presence = Presence(partial(connect, dsn, "ledgerbank_app"), process_name())
+    with open_pool(dsn, 1) as pool, presence.shown() as holder:
+        entries = entries_of(settings, pool)
         Scheduler(pool=pool, clock=database_clock, entries=entries, holder=holder).run(stop)
 
 

@@ -4,7 +4,8 @@ A lease says how long somebody may be silent; a connection that is gone says tha
 again. It makes leases shorter for the dead only: whoever stands still keeps both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
 
@@ -29,16 +30,17 @@ class Presence:
         self.stopping = Event()
         self.thread = Thread(target=self.stay, name="presence", daemon=True)
 
-    def start(self) -> None:
-        """Be there from now on."""
+    @contextmanager
+    def shown(self) -> Iterator[str]:
+        """Be there for the length of the block; give the name to hold things in."""
         self.tell()
         self.thread.start()
-
-    def stop(self) -> None:
-        """Be gone: what is still held in this name is free for others."""
-        self.stopping.set()
-        self.thread.join()
-        self.close()
+        try:
+            yield self.holder
+        finally:
+            self.stopping.set()
+            self.thread.join()
+            self.close()
 
     def stay(self) -> None:
         """Say so again and again until stopped."""

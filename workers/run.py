@@ -65,17 +65,15 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(parts: Parts, stop: Event) -> None:
     """Work until `stop`; then finish what is under way, or hand it back."""
-    presence = Presence(parts.connect, parts.holder)
-    presence.start()
-    heartbeat = Heartbeat(parts.pool, parts.clock, parts.lease_seconds, presence.holder)
-    heartbeat.start()
-    workers = start_workers(parts, frame_of(parts, heartbeat))
-    follow_until(parts, presence.holder, stop)
-    stop_workers(workers, parts.stop_seconds)
-    heartbeat.hand_back_all()
-    heartbeat.stop()
-    presence.stop()
-    parts.broker.close()
+    with Presence(parts.connect, parts.holder).shown() as holder:
+        heartbeat = Heartbeat(parts.pool, parts.clock, parts.lease_seconds, holder)
+        heartbeat.start()
+        workers = start_workers(parts, frame_of(parts, heartbeat))
+        follow_until(parts, holder, stop)
+        stop_workers(workers, parts.stop_seconds)
+        heartbeat.hand_back_all()
+        heartbeat.stop()
+        parts.broker.close()
 
 
 def frame_of(parts: Parts, heartbeat: Heartbeat) -> Frame:

@@ -15,6 +15,7 @@ from workers.database import transaction
 from workers.jobs import Job
 from workers.presence import UNSEEN_SECONDS, Presence
 from workers.relay import Relay
+from workers.schedule import Entry, Scheduler
 
 UNSEEN_MS = UNSEEN_SECONDS * 1000
 
@@ -90,3 +91,17 @@ def test_the_relay_of_a_dead_process_is_taken_over_at_once(room: Room, presence:
     ended(room, presence)
     assert token is not None
     assert relay("other").acquire() == token + 1
+
+
+def test_a_dead_leader_is_replaced_at_once(room: Room, presence: Presence) -> None:
+    entries = [Entry("count_stars", 60)]
+
+    def scheduler(holder: str) -> Scheduler:
+        return Scheduler(pool=room.pool, clock=room.clock, entries=entries, holder=holder)
+
+    scheduler(presence.holder).turn()
+    scheduler("other").turn()
+    assert room.rows("SELECT holder FROM work.scheduler") == [(presence.holder,)]
+    ended(room, presence)
+    scheduler("other").turn()
+    assert room.rows("SELECT holder FROM work.scheduler") == [("other",)]
