@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from ledger.identity import new_id
@@ -18,6 +19,7 @@ API, PAYMENTS = "bank_api:sandbox", "payment_processor:sandbox"
 GAPS_SECONDS = (0.1, 0.2, 0.4)
 """1, 2 and 4 s by default: these workers have RETRY_EXTERNAL_BASE_MS=100."""
 LATE_SECONDS = 2.0
+OPEN = 2
 WAITING = """
 SELECT id::text, scheduled_at - attempted_at FROM work.jobs
 WHERE subject_id = %s AND state = 'retryable' AND scheduled_at - attempted_at > interval '2 s'
@@ -177,6 +179,7 @@ def test_six_failures_pause_the_bank_for_every_process(
     outside.ask_by_schedule(connection["id"])
     outside.until(lambda: breaker(house, admin, API, 0)["state"] == "open", "the pause")
     assert breaker(house, admin, API, 1)["failures"] == 6
+    assert sample(house, 1, "ledgerbank_circuit_breaker_state", {"name": API}) == OPEN
     asked = len(outside.sandbox.received("/oauth2/token"))
     for server in (0, 1):
         answer = outside.request(outside.customer())
@@ -230,3 +233,34 @@ def test_a_bank_that_asks_for_patience_gets_it(
     assert told == {"state": "completed", "attempt": 1, "failures": 0}
     shown = house.data(admin, "GET", f"/api/jobs/{job_id}")
     assert [each["reason"] for each in shown["errors"]] == ["provider_rate_limited"]
+
+
+def test_calls_and_breakers_are_told_to_whoever_measures(
+    house: House, outside: Outside, customer: Customer
+) -> None:
+    connection = house.data(customer.caller, "GET", "/api/bank-connections")[0]
+    kind = {"provider": "sandbox", "operation": "accounts", "outcome": "answered"}
+    name = "ledgerbank_provider_request_duration_seconds"
+    before = sample(house, 0, f"{name}_count", kind)
+    asked = outside.connection(customer, connection["id"])["last_sync_at"]
+    outside.ask_by_schedule(connection["id"])
+    outside.until(
+        lambda: outside.connection(customer, connection["id"])["last_sync_at"] > asked, "a sync"
+    )
+    for server in (0, 1):
+        counted = sample(house, server, f"{name}_count", kind)
+        assert counted == before + 1
+        assert sample(house, server, f"{name}_bucket", kind | {"le": "+Inf"}) == counted
+        assert sample(house, server, f"{name}_sum", kind) > 0
+        state = sample(house, server, "ledgerbank_circuit_breaker_state", {"name": API})
+        assert state == 0
+
+
+def sample(house: House, server: int, name: str, labels: dict[str, str]) -> float:
+    """Return the value of one series as a server tells it."""
+    text = house.clients[server].get("/api/metrics").text
+    for family in text_string_to_metric_families(text):
+        for each in family.samples:
+            if each.name == name and each.labels == labels:
+                return each.value
+    raise AssertionError(f"there is no {name} {labels}")

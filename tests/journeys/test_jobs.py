@@ -96,6 +96,19 @@ def test_a_job_nobody_works_on_can_be_called_off(
     assert customer.get(f"/api/jobs/{job_id}")["state"] == "cancelled"
 
 
+def test_a_job_somebody_works_on_cannot_be_called_off(
+    system: System, town: Town, customer: Person
+) -> None:
+    payment = customer.payment(town.account(customer))["id"]
+    [(job_id,)] = system.rows(UNDER_WAY, payment)
+    try:
+        refused = town.support.ask("DELETE", f"/api/jobs/{job_id}")
+        assert (refused.status_code, reason_of(refused)) == (409, "job_not_cancellable")
+        assert customer.get(f"/api/jobs/{job_id}")["state"] == "executing"
+    finally:
+        system.rows("DELETE FROM work.jobs WHERE id = %s RETURNING id", job_id)
+
+
 def test_a_dead_job_is_asked_for_again_once(system: System, town: Town, customer: Person) -> None:
     """The work of the new job is done already: it finds nothing left to do."""
     payment, job_id = started(customer, town.account(customer))
@@ -184,6 +197,15 @@ INSERT INTO work.jobs (
 ) VALUES (
     gen_random_uuid(), 'payments', 'process_payment', 'scheduled', 0, 4, 'payment', %s, 'req_test',
     'test', %s, now(), now() + interval '1 day'
+) RETURNING id::text
+"""
+UNDER_WAY = """
+INSERT INTO work.jobs (
+    id, queue, actor, state, priority, attempt, max_attempts, subject_type, subject_id,
+    correlation_id, cause, inserted_at, scheduled_at, dispatched_at, lease_until, lease_token
+) VALUES (
+    gen_random_uuid(), 'payments', 'process_payment', 'executing', 0, 1, 4, 'payment', %s,
+    'req_test', 'test', now(), now(), now(), now() + interval '1 hour', gen_random_uuid()
 ) RETURNING id::text
 """
 DEAD = """
