@@ -9,6 +9,7 @@ from typing import Self
 import structlog
 
 from api.consistency import Checkpoints
+from ledger.tasks import end
 from projections.checkpoints import UNREACHABLE
 from projections.frames import Frame, frames_of
 from projections.notices import Notice, Wanted, notices
@@ -88,8 +89,7 @@ class Feed:
     async def __aexit__(self, *_: object) -> None:
         self.close()
         if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+            await end(self.task)
 
     def close(self) -> None:
         """Let every stream end."""

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter
 from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.command import Context
 from ledger.errors import Refused
+from ledger.tasks import end
 
 Record: TypeAlias = Callable[[RecordSecurityEvent, Context], Awaitable[Any]]
 NOTES_MAX = 2_000
@@ -84,9 +85,7 @@ class Notebook:
             yield
         finally:
             await self.settled(LAST_SECONDS)
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
+            await end(keeping)
             for note in self.notes:
                 self.lose(note)
 

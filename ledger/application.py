@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -29,6 +28,7 @@ from ledger.events.event import Private, Sealed
 from ledger.events.recorded import Actor
 from ledger.identity import new_id
 from ledger.policies.limits import Rules
+from ledger.tasks import end
 from ledger.times import utc_text
 
 MEMORY_MAX = 200_000
@@ -105,9 +105,7 @@ class Ledger(Application[str]):
         if self.tasks:
             appending, snapshotting = self.tasks
             await appending
-            snapshotting.cancel()
-            with suppress(asyncio.CancelledError):
-                await snapshotting
+            await end(snapshotting)
         self.close()
 
     async def handle(self, command: Command, context: Context, asked: Asked = PLAIN) -> Outcome:

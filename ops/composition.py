@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from ledger.application import Ledger
 from ledger.policies.limits import Rules
+from ledger.tasks import end
 from ops.settings import Settings
 from schema.bell import Bell
 from schema.postgres import Pool, open_pool
@@ -42,9 +43,7 @@ async def open_books(settings: Settings, dsn: str) -> AsyncIterator[Books]:
         yield Books(ledger, vault, pool, rules, (await store.head()).epoch)
     finally:
         await ledger.stop()
-        ringing.cancel()
-        with suppress(asyncio.CancelledError):
-            await ringing
+        await end(ringing)
         await store.close()
         await pool.close()
 

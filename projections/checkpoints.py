@@ -9,6 +9,7 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from ledger.tasks import end
 from projections.leases import CHANNEL
 from schema.postgres import Pool, connect_async
 
@@ -61,9 +62,7 @@ class Checkpoints:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await end(*self.tasks)
 
     async def head(self) -> int:
         """Return the last committed position as of now."""
