@@ -1,15 +1,21 @@
-"""Gauges of what is beside the log (config.md §5): open jobs, dead letters, what lags behind.
+"""Figures of what is beside the log (config.md §5): jobs, dead letters, what lags behind.
 
 Read from the database when somebody fetches them, the same from every process.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import psycopg
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 from psycopg_pool import PoolTimeout
 from typing_extensions import override
@@ -41,17 +47,47 @@ class WorkMeters(Collector):
         async with self.pool.connection() as connection:
             return {
                 name: await (await connection.execute(query)).fetchall()
-                for name, (_, _, query) in SERIES.items()
+                for name, query in QUERIES.items()
             }
 
     @override
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         for name, rows in self.rows.items():
-            told, labels, _ = SERIES[name]
-            family = GaugeMetricFamily(name, told, labels=labels)
-            for *values, figure in rows:
-                family.add_metric([str(each) for each in values], figure)
-            yield family
+            if name in SERIES:
+                told, labels, _ = SERIES[name]
+                yield gauge(name, told, labels, rows)
+        if ENDED in self.rows:
+            yield ended(self.rows[ENDED])
+            yield lasted(self.rows[LASTED])
+
+
+def gauge(name: str, told: str, labels: Sequence[str], rows: Sequence[Row]) -> Metric:
+    """Return what is so now; the figure of each row is its last column."""
+    family = GaugeMetricFamily(name, told, labels=labels)
+    for *values, figure in rows:
+        family.add_metric([str(each) for each in values], figure)
+    return family
+
+
+def ended(rows: Sequence[Row]) -> Metric:
+    """Return how often attempts of each actor ended how."""
+    family = CounterMetricFamily(ENDED, "Attempts of jobs that ended", labels=("actor", "outcome"))
+    for actor, outcome, count in rows:
+        family.add_metric([actor, outcome], count)
+    return family
+
+
+def lasted(rows: Sequence[Row]) -> Metric:
+    """Return how long attempts of each actor took; rows come in the order of their limits."""
+    family = HistogramMetricFamily(LASTED, "Time that attempts of jobs took", labels=("actor",))
+    for actor, found in groupby(rows, key=lambda row: row[0]):
+        buckets, total, spent_ms = list[tuple[str, float]](), 0, 0
+        for _, limit_ms, count, all_ms in found:
+            total, spent_ms = total + count, all_ms
+            limit = "+Inf" if limit_ms == ENDLESS_MS else str(limit_ms / 1000)
+            buckets.append((limit, total))
+        family.add_metric([actor], buckets, spent_ms / 1000)
+    return family
 
 
 SERIES: dict[str, tuple[str, Sequence[str], bytes]] = {
@@ -99,4 +135,19 @@ SERIES: dict[str, tuple[str, Sequence[str], bytes]] = {
         b"SELECT projection, drift_rows FROM read.checkpoints WHERE drift_rows IS NOT NULL",
     ),
 }
-"""What each series tells, its labels, and the rows of labels and figure."""
+"""What each gauge tells, its labels, and the rows of labels and figure."""
+ENDED, LASTED = "ledgerbank_jobs", "ledgerbank_job_duration_seconds"
+ENDLESS_MS = 2**62
+"""The limit that workers write down where there is none."""
+QUERIES: dict[str, bytes] = {
+    **{name: query for name, (_, _, query) in SERIES.items()},
+    ENDED: b"SELECT actor, outcome, ended FROM work.job_figures ORDER BY 1, 2",
+    LASTED: b"""
+    SELECT actor, limit_ms, d.ended, f.spent_ms
+    FROM work.job_durations AS d
+    JOIN (
+        SELECT actor, sum(spent_ms)::bigint AS spent_ms FROM work.job_figures GROUP BY actor
+    ) AS f USING (actor)
+    ORDER BY 1, 2
+    """,
+}

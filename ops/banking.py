@@ -11,6 +11,7 @@ from api.webhooks import Inbox
 from ledger.errors import Reason, Refused
 from ops.banks import open_banks as opened
 from ops.breakers import open_breakers
+from ops.meters import open_meters
 from ops.settings import Settings
 from schema.postgres import Pool
 from schema.token_ring import TokenRing
@@ -23,7 +24,11 @@ CALLBACK = "/api/bank-connections/callback"
 @contextmanager
 def open_banks(settings: Settings, redis_url: str | None) -> Iterator[Mapping[str, BankPort]]:
     """Give the adapter of every provider this deployment knows, for the length of the block."""
-    with open_breakers(settings, redis_url) as breakers, opened(settings, breakers) as ports:
+    with (
+        open_breakers(settings, redis_url) as breakers,
+        open_meters(redis_url) as meters,
+        opened(settings, breakers, meters) as ports,
+    ):
         yield ports
 
 

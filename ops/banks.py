@@ -6,25 +6,28 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 
 from ops.settings import Settings
-from workers.banks.calls import Calls
+from workers.banks.calls import UNCOUNTED, Calls
 from workers.banks.monzo import monzo
 from workers.banks.port import BankPort
 from workers.banks.sandbox import sandbox_bank
 from workers.breakers import Breakers
+from workers.call_meters import CallMeters
 
 SANDBOX_PORT = 4010
 """Where the sandbox bank listens unless somebody says otherwise."""
 
 
 @contextmanager
-def open_banks(settings: Settings, breakers: Breakers) -> Iterator[Mapping[str, BankPort]]:
+def open_banks(
+    settings: Settings, breakers: Breakers, meters: CallMeters = UNCOUNTED
+) -> Iterator[Mapping[str, BankPort]]:
     """Lend the adapters that the settings allow, by the name of their provider."""
     with ExitStack() as stack:
 
         def calls(provider: str) -> Calls:
             timeout_ms = settings.banking.provider_timeout_ms
             return stack.enter_context(
-                closing(Calls(provider, breakers, timeout_ms, secrets.randbelow))
+                closing(Calls(provider, breakers, timeout_ms, secrets.randbelow, meters))
             )
 
         ports = (sandbox_of(settings, calls), monzo_of(settings, calls))

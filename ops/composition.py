@@ -75,4 +75,5 @@ def rules_of(settings: Settings) -> Rules:
         amount_min=money.max_single_transaction * 0 if smallest is None else smallest,
         duplicate_window_seconds=money.duplicate_window_minutes * SECONDS_PER_MINUTE,
         detect_duplicates=settings.flags.enable_duplicate_detection,
+        webhook_dedupe_days=settings.banking.webhook_dedupe_days,
     )

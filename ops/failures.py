@@ -62,7 +62,7 @@ def code_of_surroundings(failure: BaseException) -> int:
             return told(MISCONFIGURED, OTHER_KEYS)
         case psycopg.OperationalError() | PoolTimeout():
             return told(UNREACHABLE, f"the database cannot be reached: {first_line(failure)}")
-        case redis.ConnectionError():
+        case redis.ConnectionError() | redis.TimeoutError():
             return told(UNREACHABLE, f"the broker cannot be reached: {first_line(failure)}")
         case httpx2.TransportError():
             return told(UNREACHABLE, f"the server cannot be reached: {first_line(failure)}")

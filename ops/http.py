@@ -8,12 +8,6 @@ from time import time
 from typing import Any
 
 import redis.asyncio as redis
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-)
 
 from api.app import create_app
 from api.app import published as document_of
@@ -48,6 +42,7 @@ from api.feed import Feed
 from api.front import Front
 from api.gate import Gate
 from api.outbound import Outbound
+from api.outside_meters import OutsideMeters
 from api.passwords import Passwords
 from api.principals import Authenticator
 from api.probes import Probes
@@ -89,6 +84,7 @@ from ops.breakers import open_panel
 from ops.composition import Books, open_books
 from ops.configuration import tell_changes
 from ops.health import probes_of
+from ops.meters import meters_of, meters_open, registry
 from ops.passwords import lengths_of, passwords_of
 from ops.rate_limits import open_rate_limits
 from ops.rates import rates_of
@@ -182,6 +178,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
             banks_of(settings, redis_url) as ports,
             open_rate_limits(settings, redis_url) as limits,
             open_panel(settings, redis_url) as panel,
+            meters_open(redis_url) as meters,
             open_books(settings, dsn) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
             open_witness(settings, books, exposed) as witness,
@@ -194,10 +191,9 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 uses_of(settings, books, checkpoints, gate)
                 | {Probes: probes_of(settings, dsn, books.pool, broker)}
                 | {Feed: feed, WorkMeters: WorkMeters(exposed, books.pool)}
+                | {BreakerPanel: panel, OutsideMeters: meters_of(exposed, panel, meters)}
                 | {Banking: banking_of(settings, books.pool, ports)}
                 | {Inbox: inbox_of(settings, books.pool)}
-                | {Feed: feed}
-                | {Feed: feed, BreakerPanel: panel}
                 | ({} if limits is None else {RateLimits: limits})
                 | witness,
                 authenticate=authenticator_of(books, gate).authenticate,
@@ -289,12 +285,3 @@ def wire_of(settings: Settings) -> Wire:
         metrics_token=http.metrics_token,
         version=VERSION,
     )
-
-
-def registry() -> CollectorRegistry:
-    """Return a registry with the standard facts about this process."""
-    found = CollectorRegistry()
-    ProcessCollector(registry=found)
-    PlatformCollector(registry=found)
-    GCCollector(registry=found)
-    return found

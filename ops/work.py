@@ -34,10 +34,12 @@ from workers.due_payments import DuePayments
 from workers.erasure import ERASURES
 from workers.erasure_steps import ErasureSteps
 from workers.estates import ReadEstates
+from workers.figures import Figures
 from workers.mails import MAILS
 from workers.obituaries import Obituaries
 from workers.payment_steps import PaymentSteps
 from workers.payments import Patience, payments_with
+from workers.presence import Presence
 from workers.purges import Kept, Purges
 from workers.rails.book import BookRail
 from workers.rebuilds import REBUILDS, Rebuilding
@@ -48,7 +50,7 @@ from workers.sealing import Sealing
 from workers.settlements import Settlements
 from workers.webhooks import Webhooks
 
-THREADS_BESIDE_JOBS = 5
+THREADS_BESIDE_JOBS = 6
 MANAGERS = (ERASURES, DESK, BANKS, REBUILDS, MAILS)
 
 
@@ -96,16 +98,15 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     """Follow the log and work on jobs until `stop`."""
     concurrency = concurrency_of(settings, queues)
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
-
     with (
         pool,
         ledger_thread(settings, dsn) as ledger,
         open_banks(settings, redis_url) as ports,
         telling(settings, dsn) as tell,
-        courier_thread(pool),
+        beside(pool) as figures,
     ):
         books = LedgerBooks(ledger)
-        outside = Outside(settings, pool, ledger, ports)
+        outside = Outside(settings, pool, ledger, ports, crashpoint)
         sealing = sealing_of(settings, pool)
         rebuilding = Rebuilding(making(settings, dsn), books)
         own = (sealing.actor(), rebuilding.actor(), mail_actor(settings, pool, ledger))
@@ -121,22 +122,29 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             queues=concurrency,
             rules=rules_of(settings),
             crashpoint=crashpoint,
+            count=figures.count,
             chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
 
 
 @contextmanager
-def courier_thread(pool: Pool) -> Iterator[None]:
-    """Write down what webhook endpoints are to be told, in a thread of its own."""
-    ended = Event()
-    thread = Thread(target=Courier(pool, database_clock).run, args=(ended,), name="courier")
-    thread.start()
+def beside(pool: Pool) -> Iterator[Figures]:
+    """Run what is done beside jobs: write down what endpoints are to be told, add up figures."""
+    ended, figures = Event(), Figures(pool)
+    courier = Courier(pool, database_clock)
+    threads = [
+        Thread(target=each.run, args=(ended,), name=type(each).__name__.lower())
+        for each in (courier, figures)
+    ]
+    for thread in threads:
+        thread.start()
     try:
-        yield
+        yield figures
     finally:
         ended.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def webhooks_of(settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell) -> Webhooks:
@@ -211,8 +219,9 @@ def entries_of(settings: Settings, pool: Pool) -> tuple[Entry, ...]:
 
 def schedule(settings: Settings, dsn: str, stop: Event) -> None:
     """Ask for scheduled work until `stop`, in turns with nobody but the one that leads."""
-    with open_pool(dsn, 1) as pool:
-        entries, holder = entries_of(settings, pool), process_name()
+    presence = Presence(partial(connect, dsn, "ledgerbank_app"), process_name())
+    with open_pool(dsn, 1) as pool, presence.shown() as holder:
+        entries = entries_of(settings, pool)
         Scheduler(pool=pool, clock=database_clock, entries=entries, holder=holder).run(stop)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 import msgspec
 import psycopg
@@ -56,6 +56,14 @@ class Run(msgspec.Struct, frozen=True):
     crashpoint: CrashPoint = harmless
 
 
+Count: TypeAlias = Callable[[str, str, int], None]
+"""Takes the name of an actor, how an attempt of its ended, and how long it took (ms)."""
+
+
+def uncounted(_actor: str, _outcome: str, _spent_ms: int) -> None:
+    """Count nothing."""
+
+
 def give_up(_run: Run, failure: Failure) -> Verdict:
     """End a job whose retries are exhausted: nothing else is to be done."""
     return Discarded(failure.reason)
@@ -76,6 +84,13 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     rules: RetryRules | None = None
 
 
+class Outcome(TypedDict):
+    """How an attempt ended, as logs tell it."""
+
+    outcome: str
+    reason: str | None
+
+
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """What every attempt of a process shares."""
 
@@ -85,11 +100,13 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     chance: Chance
     rules: RetryRules = RetryRules()
     crashpoint: CrashPoint = harmless
+    count: Count = uncounted
 
     def claim(self, job_id: str) -> Claim | None:
         """Take a job; committed before anything is done about it."""
         with transaction(self.pool) as connection:
-            return claim(connection, job_id, self.clock(connection), self.heartbeat.lease_seconds)
+            at, beat = self.clock(connection), self.heartbeat
+            return claim(connection, job_id, at, beat.lease_seconds, beat.holder)
 
 
 def attempt(frame: Frame, actor: Actor, job_id: str) -> None:
@@ -110,6 +127,7 @@ def attempt(frame: Frame, actor: Actor, job_id: str) -> None:
         frame.crashpoint("before_close")
         outcome = closed(frame, actor, held, ending)
         spent_ms = round((monotonic() - started) * 1000)
+        frame.count(actor.name, outcome["outcome"], spent_ms)
         log.info("job.ended", **facts_of(held.job), duration_ms=spent_ms, **outcome)
 
 
@@ -147,9 +165,7 @@ def last_word(actor: Actor, run: Run, failure: Failure) -> Verdict:
         return Discarded(refused.reason)
 
 
-def closed(
-    frame: Frame, actor: Actor, held: Claim, ending: Verdict | Again
-) -> dict[str, str | None]:
+def closed(frame: Frame, actor: Actor, held: Claim, ending: Verdict | Again) -> Outcome:
     """Write down how the attempt ended; return it for the log."""
     try:
         with transaction(frame.pool) as connection:
@@ -164,7 +180,7 @@ def close(
     actor: Actor,
     held: Claim,
     ending: Verdict | Again,
-) -> dict[str, str | None]:
+) -> Outcome:
     """Close the attempt in the database transaction of `connection`."""
     at = frame.clock(connection)
     match ending:

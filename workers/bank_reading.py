@@ -15,7 +15,7 @@ from ledger.money import EXPONENTS
 from ledger.times import later, utc_text
 from workers.attempts import Run
 from workers.banks.books import BankBooks, Connection
-from workers.banks.port import AccessRefused, BankAccount, BankPort, BankTransaction
+from workers.banks.port import AccessRefused, BankAccount, BankPort, BankTransaction, HistoryPage
 from workers.banks.tokens import TokenVault
 from workers.database import transaction
 from workers.retries import Failed
@@ -45,10 +45,21 @@ class Tally(msgspec.Struct):
 
 
 class History(msgspec.Struct):
-    """What the pages of one run have told: line ids, and the start of what they tell completely."""
+    """What the pages of one run have told: line ids, and the start of what they tell completely.
 
-    told: set[str]
+    `whole` says that this attempt has read the run from its beginning.
+    """
+
+    told: set[str] = set()
     complete_since: str | None = None
+    whole: bool = True
+
+    def take(self, page: HistoryPage) -> None:
+        """Remember a page; the first one decides where the run was entered."""
+        first = not self.told and self.complete_since is None
+        self.whole = not page.resumed if first else self.whole
+        self.told.update(each.external_transaction_id for each in page.transactions)
+        self.complete_since = page.complete_since or self.complete_since
 
 
 class BankReader(msgspec.Struct, frozen=True):
@@ -116,22 +127,25 @@ class BankReader(msgspec.Struct, frozen=True):
         log.warning("bank.account_passed_by", connection_id=connection_id, why=why, bank=external)
 
     def read_history(self, account: BankAccount, account_id: str, tally: Tally) -> None:
-        """Take every page behind the stored place; then what is pending no longer."""
-        external, history = account.external_account_id, History(set())
+        """Take every page behind the stored place; then what the bank tells no longer.
+
+        A run that was left in the middle is read to its end, and what follows as a run of its own.
+        """
+        external, history = account.external_account_id, History()
         cursor = self.connection.cursors.get(account_id)
         for _ in range(PAGES_MAX):
             at = cursor
             page = self.ask(lambda access: self.port.transactions(access, external, at))  # noqa: B023  # asked at once
             lines = tuple(self.line_of(each) for each in page.transactions)
             self.take(account_id, lines, page.removed, page.next_cursor, tally)
-            history.told.update(line.external_id for line in lines)
-            history.complete_since = page.complete_since or history.complete_since
+            history.take(page)
             self.run.crashpoint("after_bank_page")
-            if not page.more:
+            if not page.more and history.whole:
                 return self.drop_gone(account_id, history, tally)
-            if page.next_cursor == cursor:
+            if page.more and page.next_cursor == cursor:
                 break
             cursor = page.next_cursor
+            history = history if page.more else History()
         raise Failed(Reason.BANK_API_ERROR)
 
     def line_of(self, told: BankTransaction) -> BankLine:
@@ -168,17 +182,31 @@ class BankReader(msgspec.Struct, frozen=True):
         tally.matched += taken.matched
 
     def drop_gone(self, account_id: str, history: History, tally: Tally) -> None:
-        """Take back pending lines that the bank tells no longer."""
+        """Take back lines that the bank tells no longer."""
         waiting = self.books.connection(self.connection.connection_id).waiting
         long_ago, since = self.long_ago(), history.complete_since
         gone = tuple(
             line.external_id
             for line in waiting.get(account_id, ())
             if line.external_id not in history.told
-            and (line.told_at <= long_ago or (since is not None and line.occurred_at >= since))
+            and (line.told_at <= long_ago or (since is not None and line.occurred_at > since))
         )
+        gone += self.unsaid(account_id, history)
         if gone:
             self.take(account_id, (), gone, None, tally)
+
+    def unsaid(self, account_id: str, history: History) -> tuple[str, ...]:
+        """Return lines we know of that a complete telling has left out."""
+        if history.complete_since is None:
+            return ()
+        values = {
+            "stream": f"connection-{self.connection.connection_id}",
+            "account": account_id,
+            "since": history.complete_since,
+            "told": list(history.told),
+        }
+        with transaction(self.tokens.pool) as connection:
+            return tuple(row[0] for row in connection.execute(UNSAID, values).fetchall())
 
     def long_ago(self) -> str:
         """Return since when a pending line has to have been told again."""
@@ -219,3 +247,15 @@ def last_four(account: BankAccount) -> str:
         return told[-DIGITS:]
     made_up = int(derived_id("last four", account.external_account_id)[-8:], 16)
     return f"{made_up % 10_000:04d}"
+
+
+UNSAID = b"""
+SELECT DISTINCT line.told ->> 'external_id'
+FROM log.events CROSS JOIN LATERAL (
+    SELECT convert_from(events.data, 'UTF8')::jsonb -> 'data' AS told
+) AS line
+WHERE events.stream_id = %(stream)s AND events.name = 'BankTransactionImported'
+    AND line.told ->> 'account_id' = %(account)s
+    AND line.told ->> 'occurred_at' > %(since)s
+    AND NOT line.told ->> 'external_id' = ANY (%(told)s)
+"""

@@ -12,6 +12,7 @@ from ledger.identity import new_id
 from ledger.times import utc_text
 from workers.dead_letters import bury
 from workers.jobs import Job, JobError, as_job, one_job
+from workers.presence import GONE, UNSEEN_SECONDS
 from workers.retries import Defer, Failure, Retry
 
 DEATHS_MAX = 3
@@ -30,12 +31,20 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 def claim(
-    connection: Connection[Any], job_id: str, at: datetime, lease_seconds: int
+    connection: Connection[Any],
+    job_id: str,
+    at: datetime,
+    lease_seconds: int,
+    holder: str | None = None,
 ) -> Claim | None:
-    """Take a job that is due, its attempt counted; None when it is not to be had (any more)."""
+    """Take a job that is due, its attempt counted; None when it is not to be had (any more).
+
+    `holder` is the name in which this process shows that it lives; without one, the lease counts.
+    """
     token = new_id()
     until = at + timedelta(seconds=lease_seconds)
-    job = one_job(connection, CLAIM, {"id": job_id, "token": token, "at": at, "until": until})
+    values = {"id": job_id, "token": token, "at": at, "until": until, "holder": holder}
+    job = one_job(connection, CLAIM, values)
     return None if job is None else Claim(job, token)
 
 
@@ -91,8 +100,9 @@ def hand_back(connection: Connection[Any], held: Claim) -> None:
 
 def reap(connection: Connection[Any], at: datetime) -> list[Job]:
     """Take back the jobs whose workers died; those that killed too many become dead letters."""
+    values = {"at": at, "unseen_since": at - timedelta(seconds=UNSEEN_SECONDS)}
     with connection.cursor(row_factory=dict_row) as cursor:
-        dead = [as_job(row) for row in cursor.execute(LAPSED, {"at": at}).fetchall()]
+        dead = [as_job(row) for row in cursor.execute(LAPSED, values).fetchall()]
     for job in dead:
         reap_one(connection, job, at)
     return dead
@@ -136,7 +146,8 @@ CLAIM = b"""
 WITH claimed AS (
     UPDATE work.jobs
     SET state = 'executing', attempt = failures + 1,
-        attempted_at = %(at)s, lease_token = %(token)s, lease_until = %(until)s
+        attempted_at = %(at)s, lease_token = %(token)s, lease_until = %(until)s,
+        holder = %(holder)s
     WHERE id = %(id)s AND state IN ('available', 'scheduled', 'retryable')
       AND scheduled_at <= %(at)s
     RETURNING *
@@ -197,13 +208,20 @@ SET state = 'available', dispatched_at = NULL, lease_token = NULL, lease_until =
 WHERE id = %(id)s AND lease_token = %(token)s
 """
 
-LAPSED = b"""
+LAPSED = (
+    b"""
 SELECT * FROM work.jobs
-WHERE state = 'executing' AND lease_until < %(at)s
+WHERE state = 'executing' AND (
+    lease_until < %(at)s
+    OR holder IN ("""
+    + GONE
+    + b""" AND seen_at < %(unseen_since)s)
+)
 ORDER BY lease_until
 LIMIT 1000
 FOR UPDATE SKIP LOCKED
 """
+)
 
 RESUME = b"""
 WITH ended AS (

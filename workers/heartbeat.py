@@ -27,8 +27,11 @@ class Held(msgspec.Struct, frozen=True):
 class Heartbeat:
     """Knows every claim of this process; a claim past its time limit is renewed no more."""
 
-    def __init__(self, pool: Pool, clock: Clock, lease_seconds: int = 30) -> None:
+    def __init__(
+        self, pool: Pool, clock: Clock, lease_seconds: int = 30, holder: str | None = None
+    ) -> None:
         self.pool, self.clock, self.lease_seconds = pool, clock, lease_seconds
+        self.holder = holder
         self.held: dict[str, Held] = {}
         self.lock = Lock()
         self.stopping = Event()

@@ -15,6 +15,7 @@ from ledger.events.recorded import AnyEvent, Envelope, Recorded
 from workers.crashpoints import CrashPoint, harmless
 from workers.database import Clock, Pool, transaction
 from workers.effects import carry_out
+from workers.presence import GONE
 from workers.process_managers import ProcessManager, Step, follow
 
 Decode: TypeAlias = Callable[[str, int, bytes], Envelope[AnyEvent]]
@@ -37,7 +38,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
     crashpoint: CrashPoint = harmless
 
     def acquire(self) -> int | None:
-        """Take the lease when it is free; return its token."""
+        """Take the lease when it is free, or its holder is dead; return its token."""
         with transaction(self.pool) as connection:
             row = connection.execute(ACQUIRE, self.lease(connection, {})).fetchone()
         return None if row is None else int(row[0])
@@ -125,11 +126,15 @@ def change_one(connection: Connection[Any], statement: bytes, values: dict[str, 
         raise Overtaken
 
 
-ACQUIRE = b"""
+ACQUIRE = (
+    b"""
 UPDATE work.relay SET holder = %(holder)s, token = token + 1, lease_until = %(until)s
-WHERE lease_until < %(at)s
+WHERE lease_until < %(at)s OR holder IN ("""
+    + GONE
+    + b""")
 RETURNING token
 """
+)
 
 RENEW = b"UPDATE work.relay SET lease_until = %(until)s WHERE token = %(token)s"
 

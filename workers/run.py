@@ -12,7 +12,7 @@ from dramatiq.errors import BrokerConnectionError
 from psycopg import Connection
 
 from workers.actors import declare_actors
-from workers.attempts import Actor, Frame
+from workers.attempts import Actor, Count, Frame, uncounted
 from workers.broker import Broker, RedisTransport
 from workers.crashpoints import CrashPoint, harmless
 from workers.database import Clock, Pool, database_clock
@@ -20,6 +20,7 @@ from workers.dispatch import Dispatcher
 from workers.ear import Ear
 from workers.follower import Chore, Follower
 from workers.heartbeat import Heartbeat
+from workers.presence import Presence
 from workers.process_managers import ProcessManager
 from workers.relay import Decode, Relay
 from workers.retries import Chance, RetryRules
@@ -36,7 +37,7 @@ RESTART_SECONDS = 5
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker process is put together from.
 
-    `connect` opens a connection to listen on; `holder` names this process in the relay's lease.
+    `connect` opens a connection to listen on; `holder` names this process in its leases.
     `queues` are those it works on, with their concurrency; it relays for all queues there are,
     unless `relaying=False` leaves that to other processes.
     """
@@ -59,18 +60,20 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     relaying: bool = True
     stop_seconds: int = STOP_SECONDS
     chores: Sequence[Chore] = ()
+    count: Count = uncounted
 
 
 def run(parts: Parts, stop: Event) -> None:
     """Work until `stop`; then finish what is under way, or hand it back."""
-    heartbeat = Heartbeat(parts.pool, parts.clock, parts.lease_seconds)
-    heartbeat.start()
-    workers = start_workers(parts, frame_of(parts, heartbeat))
-    follow_until(parts, stop)
-    stop_workers(workers, parts.stop_seconds)
-    heartbeat.hand_back_all()
-    heartbeat.stop()
-    parts.broker.close()
+    with Presence(parts.connect, parts.holder).shown() as holder:
+        heartbeat = Heartbeat(parts.pool, parts.clock, parts.lease_seconds, holder)
+        heartbeat.start()
+        workers = start_workers(parts, frame_of(parts, heartbeat))
+        follow_until(parts, holder, stop)
+        stop_workers(workers, parts.stop_seconds)
+        heartbeat.hand_back_all()
+        heartbeat.stop()
+        parts.broker.close()
 
 
 def frame_of(parts: Parts, heartbeat: Heartbeat) -> Frame:
@@ -82,6 +85,7 @@ def frame_of(parts: Parts, heartbeat: Heartbeat) -> Frame:
         chance=parts.chance,
         rules=parts.rules,
         crashpoint=parts.crashpoint,
+        count=parts.count,
     )
 
 
@@ -104,7 +108,7 @@ def start_worker(broker: Broker, queue: str, concurrency: int) -> dramatiq.Worke
     return worker
 
 
-def follow_until(parts: Parts, stop: Event) -> None:
+def follow_until(parts: Parts, holder: str, stop: Event) -> None:
     """Follow the log until `stop`; a follower that broke is started anew after a while.
 
     What broke it (an event nobody can read, say) is in the log; it is never skipped.
@@ -112,7 +116,9 @@ def follow_until(parts: Parts, stop: Event) -> None:
     if not parts.relaying:
         stop.wait()
     while not stop.is_set():
-        follower = Thread(target=follower_of(parts).run, args=(stop,), name="relay", daemon=True)
+        follower = Thread(
+            target=follower_of(parts, holder).run, args=(stop,), name="relay", daemon=True
+        )
         follower.start()
         follower.join()
         if not stop.is_set():
@@ -120,14 +126,14 @@ def follow_until(parts: Parts, stop: Event) -> None:
             stop.wait(RESTART_SECONDS)
 
 
-def follower_of(parts: Parts) -> Follower:
+def follower_of(parts: Parts, holder: str) -> Follower:
     """Put the relay of this process together."""
     relay = Relay(
         pool=parts.pool,
         clock=parts.clock,
         decode=parts.decode,
         managers=parts.managers,
-        holder=parts.holder,
+        holder=holder,
         lease_seconds=parts.relay_lease_seconds,
         crashpoint=parts.crashpoint,
     )

@@ -18,6 +18,7 @@ from ledger.identity import derived_id
 from ledger.times import utc_text
 from workers.database import Clock, Pool, transaction
 from workers.jobs import Cause, JobWanted, ask
+from workers.presence import GONE
 
 QUEUE = "default"
 UNREACHABLE_SECONDS = 1
@@ -77,7 +78,10 @@ class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
         return min((soonest - at).total_seconds(), self.idle_seconds)
 
     def leads(self, connection: Connection[Any], at: datetime) -> bool:
-        """Say whether this process leads from `at` on: it did, or nobody does any more."""
+        """Say whether this process leads from `at` on: it did, or nobody does any more.
+
+        A leader whose process is dead is replaced at once.
+        """
         until = at + timedelta(seconds=self.lease_seconds)
         values = {"holder": self.holder, "at": at, "until": until}
         return connection.execute(LEAD, values).rowcount == 1
@@ -120,10 +124,14 @@ def story(entry: Entry, due_at: datetime) -> Cause:
     return Cause(correlation_id=f"req_{told.replace('-', '')}")
 
 
-LEAD = b"""
+LEAD = (
+    b"""
 UPDATE work.scheduler SET holder = %(holder)s, lease_until = %(until)s
-WHERE holder = %(holder)s OR lease_until < %(at)s
+WHERE holder = %(holder)s OR lease_until < %(at)s OR holder IN ("""
+    + GONE
+    + b""")
 """
+)
 
 GIVE_WAY = b"UPDATE work.scheduler SET lease_until = %s WHERE holder = %s"
 

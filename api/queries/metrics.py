@@ -11,6 +11,7 @@ from api.callers import ANYONE, bearer_token
 from api.endpoint import Endpoint
 from api.envelope import encoded, now_text
 from api.negotiation import ANY_TYPE
+from api.outside_meters import OutsideMeters
 from api.probes import Check, Probes, judge
 from api.reply import Bare, Reply
 from api.work_meters import WorkMeters
@@ -48,9 +49,12 @@ def check_token(call: Call) -> None:
 async def show_metrics(call: Call) -> Bare:
     """Show every series of this process, and how far what is beside the log has come."""
     check_token(call)
-    work = call.edge.uses.get(WorkMeters)
-    if work is not None:
-        await work.look()
+    uses = call.edge.uses
+    meters: list[WorkMeters | OutsideMeters] = [
+        uses[kind] for kind in (WorkMeters, OutsideMeters) if kind in uses
+    ]
+    for each in meters:
+        await each.look()
     return Bare(body=generate_latest(call.edge.meters.registry), content_type=EXPOSITION)
 
 

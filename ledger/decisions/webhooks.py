@@ -1,6 +1,6 @@
 """Decisions about messages from outside: each is taken once, with all that follows from it."""
 
-from ledger.aggregates import account, connection, payment
+from ledger.aggregates import account, connection, payment, webhook
 from ledger.aggregates.account_states import Active, Inactive, Open
 from ledger.aggregates.connection_states import Active as Consented
 from ledger.aggregates.connection_states import Connection, Failing
@@ -40,8 +40,8 @@ CAUSE = "fraud"
 
 def report_payment(view: View, command: ReportPayment) -> str | Refused:
     """Move a payment on as its provider says; another amount is a discrepancy, told as a fault."""
-    known = view.state(f"webhook-{command.webhook_id}")
-    if isinstance(known, Received):
+    known = remembered(view, command)
+    if known is not None:
         return faulty() if known.result == MISMATCH else f"webhook-{command.webhook_id}"
     state = existing(view, command.payment_id)
     reported = amount_of(command, state.terms)
@@ -51,6 +51,12 @@ def report_payment(view: View, command: ReportPayment) -> str | Refused:
         return faulty()
     result = settle(view, command, state)
     return receive(view, command, "payments", command.payment_id, result)
+
+
+def remembered(view: View, command: Message) -> Received | None:
+    """Return what was made of a message, as long as that is remembered."""
+    known = view.state(f"webhook-{command.webhook_id}")
+    return webhook.remembered(known, view.now, view.rules.webhook_dedupe_days)
 
 
 def faulty() -> Refused:
@@ -149,7 +155,7 @@ def call_off(view: View, payment_id: str, state: Pending, cause: str) -> None:
 
 def report_bank_news(view: View, command: ReportBankNews) -> str:
     """Ask for a sync of every live connection of a customer with a bank."""
-    if isinstance(view.state(f"webhook-{command.webhook_id}"), Received):
+    if remembered(view, command) is not None:
         return f"webhook-{command.webhook_id}"
     if not isinstance(view.state(f"user-{command.user_id}"), Registered):
         raise Refused(Reason.USER_NOT_FOUND, field="user_id")
@@ -179,7 +185,7 @@ def request(view: View, connection_id: str, job_key: str) -> str | None:
 
 def report_fraud(view: View, command: ReportFraud) -> str:
     """Record what a detector says; block what it says is grave."""
-    if isinstance(view.state(f"webhook-{command.webhook_id}"), Received):
+    if remembered(view, command) is not None:
         return f"webhook-{command.webhook_id}"
     state = existing(view, command.payment_id)
     block = command.severity in GRAVE and command.recommended_action == "block"

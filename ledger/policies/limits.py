@@ -17,6 +17,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     amount_min: Decimal = Decimal(0)
     duplicate_window_seconds: int = 300
     detect_duplicates: bool = True
+    webhook_dedupe_days: int = 30
 
     def daily(self, account_type: str, currency: str) -> int:
         """Return the daily limit of an account without an override, in minor units."""

@@ -9,13 +9,15 @@ import httpx2
 import msgspec
 
 from ledger.identity import new_id
-from ops.faults.record import Record
+from ops.faults.record import Asked, Record
 
 ANSWER_SECONDS = 10
 PAUSE_SECONDS = 0.05
 GIVE_UP_SECONDS = 90
 REFUSED_FROM = 400
 PROBLEM = "application/problem+json"
+KEPT_EVERY = 20
+"""Of so many requests one is asked for again when all is over."""
 
 
 class Unanswered(Exception):
@@ -33,6 +35,11 @@ class Answer(msgspec.Struct, frozen=True):
     def data(self) -> Any:
         """Return what was made or shown."""
         return self.document.get("data")
+
+    @property
+    def told(self) -> Any:
+        """Return what is the same whenever it is told: the whole document, or the reason alone."""
+        return self.reason or self.document
 
     @property
     def reason(self) -> str:
@@ -57,7 +64,18 @@ class Client:
             "x-correlation-id": story,
         }
         content = b"" if body is None else msgspec.json.encode(body)
-        return await self.until_known(turn, "POST", path, content, headers)
+        answer = await self.until_known(turn, "POST", path, content, headers)
+        if self.record.asked % KEPT_EVERY == 0:
+            asked = Asked(path, content, headers, answer.status, answer.told)
+            self.record.kept.append(asked)
+        return answer
+
+    async def again(self, turn: int, asked: Asked) -> None:
+        """Ask for something under the same key once more: there is one result (I5)."""
+        answer = await self.until_known(turn, "POST", asked.path, asked.content, asked.headers)
+        if (answer.status, answer.told) != (asked.status, asked.told):
+            told = f"{asked.status} {asked.told}, {answer.status} {answer.told}"
+            self.record.strange.append(f"I5 {asked.path}: told differently at last: {told}")
 
     async def query(self, turn: int, path: str, position: int = 0) -> Answer:
         """Ask for what is known now, no older than `position`."""
@@ -109,5 +127,5 @@ class Client:
         kind = answer.headers.get("content-type", "")
         if kind == PROBLEM and "x-correlation-id" in answer.headers:
             return True
-        self.record.strange.append(f"{answer.status_code} {kind}: {answer.text[:200]}")
+        self.record.strange.append(f"I16 {answer.status_code} {kind}: {answer.text[:200]}")
         return False

@@ -9,12 +9,15 @@ from typing import Any
 
 import httpx2
 import msgspec
+import structlog
 
 from ledger.identity import new_id
 from ledger.money import decimal_text
-from ops.faults.checks import Aftermath, faults_of
+from ops.faults.checks import Aftermath, faults_of, stragglers_of
+from ops.faults.depths import deep_faults
 from ops.faults.house import House
-from ops.faults.record import Refusal
+from ops.faults.pulse import NO_PULSE, Pulse, faint, pulse
+from ops.faults.record import Record, Refusal
 from ops.faults.trouble import Trouble, befall
 from ops.faults.workload import CURRENCY, Workload
 
@@ -36,17 +39,25 @@ USUAL = Pace()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a drill came to; it is good when `faults` is empty."""
+    """What a drill came to; it is good when `faults` is empty.
 
-    seed: int
-    troubles: int
+    `stragglers` is the work that was not over when the time for healing was.
+    """
+
+    seed: int = 0
+    troubles: int = 0
     acknowledged: int
     refused: int
     asked: int
     repeated: int
-    healed_seconds: float
-    died_at: tuple[str, ...]
-    faults: tuple[str, ...]
+    asked_again: int
+    healed_seconds: float = 0.0
+    stragglers: int = 0
+    before: Pulse = NO_PULSE
+    after: Pulse = NO_PULSE
+    died_at: tuple[str, ...] = ()
+    stood_at: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 class Staff(msgspec.Struct, frozen=True):
@@ -100,31 +111,60 @@ def drill(
     """Let `troubles` befall a house under load, one after the other; return what came of it."""
     owner, bearer = staff.customer()
     accounts = staff.accounts(owner)
-    house.died_at.clear()
     workload = Workload(house.urls, bearer, accounts, seed=seed)
+    record = workload.record
+    before = pulse(house.urls, bearer, accounts, record)
+    endure(house, workload, troubles, pace)
+    opening = dict.fromkeys(accounts, OPENING)
+    balance = partial(balance_of, house.urls[-1], bearer)
+    aftermath = Aftermath(record, workload.story, house.dsn, opening, balance)
+    faults, seconds = healed(house, aftermath, pace.heal_seconds)
+    stragglers = stragglers_of(aftermath)
+    workload.repeat()
+    after = pulse(house.urls, bearer, accounts, record)
+    if not faults:
+        canaries = (PASSWORD, bearer.partition(" ")[2], workload.canary)
+        faults = [
+            *healed(house, aftermath, pace.heal_seconds)[0],
+            *faint(before, after),
+            *deep_faults(house.settings, house.dsn, house.logs(), canaries),
+        ]
+    return msgspec.structs.replace(
+        counted(record),
+        seed=seed,
+        troubles=len(troubles),
+        healed_seconds=round(seconds, 1),
+        stragglers=stragglers,
+        before=before,
+        after=after,
+        died_at=tuple(house.died_at),
+        stood_at=tuple(house.stood_at),
+        faults=tuple(faults),
+    )
+
+
+def counted(record: Record) -> Report:
+    """Return a report of what the clients counted."""
+    refused = len(record.of(Refusal))
+    return Report(
+        acknowledged=len(record.outcomes) - refused,
+        refused=refused,
+        asked=record.asked,
+        repeated=record.repeated,
+        asked_again=len(record.kept),
+    )
+
+
+def endure(house: House, workload: Workload, troubles: Sequence[Trouble], pace: Pace) -> None:
+    """Let a house live through troubles under its load; return when every server answers."""
+    house.died_at.clear()
+    house.stood_at.clear()
     with loaded(house, workload):
         for trouble in troubles:
             house.wait(pace.pause_seconds)
             workload.record.strange += befall(house, trouble)
         house.wait(pace.pause_seconds)
     house.until_ready()
-    opening = dict.fromkeys(accounts, OPENING)
-    balance = partial(balance_of, house.urls[-1], bearer)
-    after = Aftermath(workload.record, workload.story, house.dsn, opening, balance)
-    faults, seconds = healed(house, after, pace.heal_seconds)
-    record = workload.record
-    refused = len(record.of(Refusal))
-    return Report(
-        seed=seed,
-        troubles=len(troubles),
-        acknowledged=len(record.outcomes) - refused,
-        refused=refused,
-        asked=record.asked,
-        repeated=record.repeated,
-        healed_seconds=round(seconds, 1),
-        died_at=tuple(house.died_at),
-        faults=tuple(faults),
-    )
 
 
 @contextmanager
@@ -154,4 +194,5 @@ def healed(house: House, after: Aftermath, most: float) -> tuple[list[str], floa
         faults, seconds = faults_of(after), time.monotonic() - began
         if not faults or after.record.strange or seconds > most:
             return faults, seconds
+        structlog.get_logger().info("drill.healing", seconds=round(seconds, 1), left=len(faults))
         house.wait(1.0)

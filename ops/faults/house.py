@@ -1,59 +1,170 @@
 """Houses: deployments whose parts can be killed, stopped, wiped and told to die at a named step."""
 
 import signal
-import sys
 import time
-from collections.abc import Sequence
-from functools import partial
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
 
+import psutil
+import psycopg
 import redis
-from typing_extensions import override
 
-from ops.benches.deployment import HOST, Deployment, answers, free_port
-from ops.embedded.children import spawn
-from ops.supervisor import Child, Process, Running, Supervisor
+from ops.embedded import postgres
+from ops.faults.orders import Orders, give, orders_file
+from ops.settings import Settings
 from workers.broker import RedisTransport, build_broker
 
-READY_SECONDS = 90.0
-STOP_SECONDS = 60.0
-CRASH_SECONDS = 45.0
+ARRIVAL_SECONDS = 20.0
+"""How long a part may take to come to the step at which it is to die or to stand still."""
+BACK_SECONDS = 90.0
 POLL_SECONDS = 0.05
-APIS, WORKERS = ("api-1", "api-2"), ("worker-1", "worker-2")
-PROJECTIONS, SCHEDULERS = ("projections-1", "projections-2"), ("scheduler-1", "scheduler-2")
-PARTS = (*APIS, *WORKERS, *PROJECTIONS, *SCHEDULERS)
+ENDED = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
+Server: TypeAlias = Literal["postgres", "broker"]
+Office: TypeAlias = Literal["relay", "scheduler", "projections"]
+"""What one process at a time does for all."""
 
 
-class House(Protocol):
+class House(ABC):
     """What a drill needs of a deployment. Whatever is killed is started again by the house."""
 
     urls: Sequence[str]
     dsn: str
     redis_url: str
+    place: postgres.Place
+    folder: Path
+    """Where orders lie, and what the parts wrote."""
+    settings: Settings
     parts: Sequence[str]
     died_at: list[str]
     """The named steps at which a part has died."""
+    stood_at: list[str]
+    """The named steps at which a part has stood still."""
 
-    def kill(self, part: str) -> None:
-        """End a part at once, without a word."""
+    @abstractmethod
+    def process(self, part: str) -> psutil.Process:
+        """Return the process of a part, as soon as there is one."""
 
-    def signal(self, part: str, number: signal.Signals) -> None:
-        """Send a signal to a part."""
+    @abstractmethod
+    def server(self, name: Server) -> psutil.Process:
+        """Return the process of a server; of PostgreSQL it is the postmaster."""
 
-    def crash(self, parts: Sequence[str], point: str) -> None:
-        """Start parts anew, to die as soon as they come to a named step; wait for the first."""
+    @abstractmethod
+    def restarted(self, name: Server) -> None:
+        """Return when a server that was killed answers again."""
 
+    @abstractmethod
     def stop(self, part: str) -> tuple[float, int | None]:
         """Ask a part to end; return after how many seconds it did, and with which code.
 
         The code is None where the house cannot know it.
         """
 
+    @abstractmethod
     def wait(self, seconds: float) -> None:
         """Let time pass, keeping everything running that ought to run."""
 
+    @abstractmethod
     def until_ready(self) -> None:
         """Return when every server answers."""
+
+    def kill(self, part: str) -> None:
+        """End a part at once, without a word."""
+        self.process(part).kill()
+
+    def renewed(self, part: str, orders: Orders) -> psutil.Process:
+        """Kill a part; return the process that comes in its place, with its orders."""
+        before = self.process(part)
+        give(self.folder, part, orders)
+        before.kill()
+        while (found := self.process(part)) == before:
+            self.wait(POLL_SECONDS)
+        return found
+
+    def crash(self, parts: Sequence[str], point: str) -> None:
+        """Start parts anew, to die as soon as they come to a named step; wait for the first."""
+        armed = [self.renewed(part, Orders(crash_at=point)) for part in parts]
+        if self.until(lambda: any(map(has_ended, armed)), ARRIVAL_SECONDS):
+            self.died_at.append(point)
+
+    def freeze(self, part: str, point: str, seconds: float, lease_seconds: int | None) -> None:
+        """Start a part anew, to stand still at a named step for so long, and then to go on.
+
+        One that never gets there is started once more, so that it does not stand still later.
+        """
+        armed = self.renewed(part, Orders(stand_at=point, lease_seconds=lease_seconds))
+        if not self.until(lambda: stands(armed), ARRIVAL_SECONDS):
+            self.kill(part)
+            return
+        self.stood_at.append(point)
+        self.wait(seconds)
+        armed.send_signal(signal.SIGCONT)
+
+    def behead(self, office: Office) -> None:
+        """Kill whichever part holds an office now; nobody, when its holder is dead already."""
+        with psycopg.connect(self.dsn) as connection:
+            holders = {name for (name,) in connection.execute(HOLDERS[office]).fetchall()}
+        for part in self.parts:
+            process = self.process(part)
+            if any(holder.partition(" ")[0].endswith(f"/{process.pid}") for holder in holders):
+                process.kill()
+
+    def down(self, name: Server) -> None:
+        """Kill a server with all that belongs to it; return when it answers again."""
+        server = self.server(name)
+        for each in (server, *server.children(recursive=True)):
+            end(each)
+        self.restarted(name)
+
+    def cut_off(self) -> None:
+        """Kill one process that PostgreSQL serves a client with: it starts all of them anew."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            row = connection.execute(SOME_CLIENT).fetchone()
+        if row is not None:
+            end(psutil.Process(row[0]))
+        self.restarted("postgres")
+
+    def until(self, question: Callable[[], bool], seconds: float) -> bool:
+        """Wait for something to come true; return whether it has."""
+        deadline = time.monotonic() + seconds
+        while not question():
+            if time.monotonic() > deadline:
+                return False
+            self.wait(POLL_SECONDS)
+        return True
+
+    def logs(self) -> list[Path]:
+        """Return where the parts and the servers wrote what they had to say."""
+        return sorted(self.folder.glob("*.log"))
+
+    def orders_of(self, part: str) -> list[str]:
+        """Return the flags that tell a part where its orders lie."""
+        return ["--orders", str(orders_file(self.folder, part))]
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Say whether a process is over."""
+    try:
+        return not process.is_running() or process.status() in ENDED
+    except psutil.NoSuchProcess:
+        return True
+
+
+def stands(process: psutil.Process) -> bool:
+    """Say whether a process stands still."""
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(process: psutil.Process) -> None:
+    """Kill a process that may be over already."""
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return
 
 
 def flush_broker(url: str) -> None:
@@ -71,111 +182,13 @@ def double_messages(url: str, jobs: Sequence[tuple[str, str, str]]) -> None:
     broker.close()
 
 
-class SupervisedHouse(House):
-    """Every part twice, on the servers of a deployment, kept running from the main thread."""
-
-    def __init__(
-        self, deployment: Deployment, dsn: str, supervisor: Supervisor, mutant: str | None
-    ) -> None:
-        self.deployment, self.dsn, self.supervisor = deployment, dsn, supervisor
-        self.redis_url, self.mutant, self.parts = deployment.redis_url, mutant, PARTS
-        self.armed: dict[str, str] = {}
-        self.died_at: list[str] = []
-        self.ports = {name: free_port() for name in APIS}
-        self.urls = [f"http://{HOST}:{port}" for port in self.ports.values()]
-
-    def start(self) -> None:
-        """Start every part."""
-        for name in PARTS:
-            self.supervisor.start(Child(name=name, start=partial(self.launch, name)))
-        self.until_ready()
-
-    def launch(self, name: str) -> Process:
-        """Start one part; an armed one dies once at its step."""
-        kind = name.partition("-")[0]
-        verbs = {
-            "api": ("serve", "--port", str(self.ports.get(name, 0))),
-            "worker": ("worker",),
-            "projections": ("project",),
-            "scheduler": ("scheduler",),
-        }
-        flags = []
-        if self.mutant is not None:
-            flags += ["--mutant", self.mutant]
-        point = self.armed.pop(name, None)
-        if point is not None:
-            flags += ["--crash-at", point]
-        command = [sys.executable, "-m", "ops.faults.part", *flags, *verbs[kind]]
-        log = self.deployment.folder / f"{name}.log"
-        with log.open("ab") as output:
-            return spawn(
-                command,
-                signal.SIGTERM,
-                environment=self.deployment.environment(self.dsn),
-                output=output,
-            )
-
-    def running(self, part: str) -> Running:
-        """Return a part that runs."""
-        [found] = [each for each in self.supervisor.children if each.child.name == part]
-        while found.ended():
-            self.wait(POLL_SECONDS)
-        return found
-
-    @override
-    def kill(self, part: str) -> None:
-        self.signal(part, signal.SIGKILL)
-
-    @override
-    def signal(self, part: str, number: signal.Signals) -> None:
-        process = self.running(part).process
-        assert process is not None, "it runs"
-        process.send_signal(number)
-
-    @override
-    def crash(self, parts: Sequence[str], point: str) -> None:
-        before = {self.running(part).process for part in parts}
-        for part in parts:
-            self.armed[part] = point
-            self.kill(part)
-        armed = [self.next_after(part, before) for part in parts]
-        until = time.monotonic() + CRASH_SECONDS
-        while time.monotonic() < until and all(each.poll() is None for each in armed):
-            self.wait(POLL_SECONDS)
-        if any(each.poll() == -signal.SIGKILL for each in armed):
-            self.died_at.append(point)
-
-    def next_after(self, part: str, before: "set[Process | None]") -> Process:
-        """Return the process of a part that came after those of before."""
-        while (found := self.running(part).process) in before or found is None:
-            self.wait(POLL_SECONDS)
-        return found
-
-    @override
-    def stop(self, part: str) -> tuple[float, int | None]:
-        process = self.running(part).process
-        assert process is not None, "it runs"
-        began = time.monotonic()
-        process.terminate()
-        while process.poll() is None and time.monotonic() - began < STOP_SECONDS:
-            self.wait(POLL_SECONDS)
-        return time.monotonic() - began, process.returncode
-
-    @override
-    def wait(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while True:
-            self.supervisor.check()
-            self.supervisor.keep_running()
-            left = until - time.monotonic()
-            if left <= 0:
-                return
-            time.sleep(min(left, POLL_SECONDS))
-
-    @override
-    def until_ready(self) -> None:
-        until = time.monotonic() + READY_SECONDS
-        for url in self.urls:
-            while not answers(f"{url}/api/health/ready"):
-                assert time.monotonic() < until, f"{url} is not ready"
-                self.wait(POLL_SECONDS)
+HOLDERS: dict[Office, bytes] = {
+    "relay": b"SELECT holder FROM work.relay WHERE lease_until > clock_timestamp()",
+    "scheduler": b"SELECT holder FROM work.scheduler WHERE lease_until > clock_timestamp()",
+    "projections": b"SELECT holder FROM read.checkpoints WHERE holder IS NOT NULL LIMIT 1",
+}
+SOME_CLIENT = b"""
+SELECT pid FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND datname = current_database()
+ORDER BY random() LIMIT 1
+"""

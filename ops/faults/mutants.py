@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from projections import runner
+from projections import leases, runner
 from projections.leases import Lease, Leases
 from schema import append, store
+from workers import claims
 
 DELAY_SECONDS = 0.3
 LATE: set[asyncio.Task[None]] = set()
@@ -63,23 +64,35 @@ def checkpoint_before_rows() -> None:
     """Move the checkpoint of a read model first and write its rows a moment later."""
 
     def careless(
-        self: runner.Runner, leases: Leases, group: Sequence[runner.Follower], end: int
+        self: runner.Runner, held: Leases, group: Sequence[runner.Follower], end: int
     ) -> None:
-        with leases.connection.transaction():
-            leases.advance(self.held(group), end)
+        with held.connection.transaction():
+            held.advance(self.held(group), end)
         time.sleep(DELAY_SECONDS)
-        with leases.connection.transaction():
+        with held.connection.transaction():
             for follower in group:
-                follower.fold.rows.write(leases.connection)
+                follower.fold.rows.write(held.connection)
         for follower in group:
             follower.fold.rows.wrote(runner.ROWS_MAX)
             assert follower.lease is not None, "only a holder advances"
             follower.lease = Lease(follower.projector.name, end, follower.lease.token)
 
-    runner.Runner.commit = careless  # type: ignore[method-assign]  # the mutation
+    setattr(runner.Runner, "commit", careless)  # noqa: B010  # the mutation
+
+
+def no_fencing() -> None:
+    """Let whoever stood still through the end of a lease go on as if it were still held."""
+    for name in ("COMPLETE", "TRY_AGAIN", "DISCARD", "HAND_BACK"):
+        statement: bytes = getattr(claims, name)
+        setattr(claims, name, statement.replace(b" AND lease_token = %(token)s", b""))
+    fence = " AND c.token = ours.token"
+    advance = leases.ADVANCE.replace(" AND c.position = %s", " AND c.position >= -%s")
+    setattr(leases, "ADVANCE", advance.replace(fence, ""))  # noqa: B010  # the mutation
+    setattr(leases, "RENEW", leases.RENEW.replace(fence, ""))  # noqa: B010  # the mutation
 
 
 MUTANTS: Mapping[str, Callable[[], None]] = {
+    "no-fencing": no_fencing,
     "answer-before-commit": answer_before_commit,
     "key-outside-the-transaction": key_outside_the_transaction,
     "checkpoint-before-rows": checkpoint_before_rows,

@@ -1,7 +1,7 @@
 """The clients' own record: what was asked, and what came of it. Nothing else is believed."""
 
 from collections import Counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -43,10 +43,22 @@ class Refusal(msgspec.Struct, frozen=True):
 Outcome: TypeAlias = Moved | Paid | Held | Refusal
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A command with its key and what it was answered."""
+
+    path: str
+    content: bytes
+    headers: dict[str, str]
+    status: int
+    told: Any
+
+
 class Record(msgspec.Struct):
     """Everything the clients know; `strange` is what no client should ever see."""
 
     outcomes: list[Outcome] = []
+    kept: list[Asked] = []
+    beats: list[Moved] = []
     asked: int = 0
     repeated: int = 0
     strange: list[str] = []
@@ -58,7 +70,7 @@ class Record(msgspec.Struct):
     def changes(self) -> Counter[str]:
         """Return by how much every account must have changed, were all payments completed."""
         found: Counter[str] = Counter()
-        for each in self.outcomes:
+        for each in (*self.outcomes, *self.beats):
             match each:
                 case Moved(source=source, destination=destination, amount=amount):
                     found[source] -= amount

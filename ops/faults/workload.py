@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from itertools import count
 
 import httpx2
@@ -29,6 +30,7 @@ class Workload:
     ) -> None:
         self.urls, self.bearer, self.accounts, self.seed = urls, bearer, accounts, seed
         self.story = f"drill-{new_id()}"
+        self.canary = f"canary-{new_id()}"
         self.record = Record()
         self.stopping = threading.Event()
         self.seen: dict[str, int] = {}
@@ -37,12 +39,27 @@ class Workload:
         """Work until stopped; every outcome is known then."""
         asyncio.run(self.work())
 
+    def repeat(self) -> None:
+        """Ask for a sample of what was asked again, under the same keys."""
+        asyncio.run(self.ask_again())
+
     async def work(self) -> None:
         """Let all lanes work on their own connections."""
+        async with self.client() as client:
+            await asyncio.gather(*(Lane(self, client, number).work() for number in range(LANES)))
+
+    async def ask_again(self) -> None:
+        """Ask for what was kept, one by one."""
+        async with self.client() as client:
+            for turn, asked in enumerate(self.record.kept):
+                await client.again(turn, asked)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        """Give a client of all servers for the length of the block."""
         clients = [httpx2.AsyncClient(base_url=url, timeout=ANSWER_SECONDS) for url in self.urls]
         try:
-            client = Client(clients, self.bearer, self.record)
-            await asyncio.gather(*(Lane(self, client, number).work() for number in range(LANES)))
+            yield Client(clients, self.bearer, self.record)
         finally:
             for each in clients:
                 await each.aclose()
@@ -74,7 +91,7 @@ class Lane:
             try:
                 await kinds[kind](turn, story)
             except Unanswered as unanswered:
-                self.record.strange.append(f"{story}: {unanswered}")
+                self.record.strange.append(f"I5 {story}: {unanswered}")
                 return
 
     async def transfer(self, turn: int, story: str) -> None:
@@ -85,7 +102,7 @@ class Lane:
             "source_account_id": source,
             "destination_account_id": destination,
             "amount": decimal_text(amount, CURRENCY),
-            "description": "moved",
+            "description": self.workload.canary,
         }
         drawn = self.draw.below(100)
         answer = await self.client.command(turn, "/api/transfers", body, story=story, key=key)
@@ -97,14 +114,14 @@ class Lane:
                 turn + 1, "/api/transfers", body, story=story, key=key
             )
             if again.document != answer.document:
-                self.record.strange.append(f"{story}: asked twice, told differently")
+                self.record.strange.append(f"I5 {story}: asked twice, told differently")
         elif drawn < TWICE_IN_A_HUNDRED + OTHER_BODY_IN_A_HUNDRED:
             other = {**body, "description": "something else"}
             again = await self.client.command(
                 turn + 1, "/api/transfers", other, story=story, key=key
             )
             if again.reason != "idempotency_key_reused":
-                self.record.strange.append(f"{story}: a key was used for two things")
+                self.record.strange.append(f"I4 {story}: a key was used for two things")
 
     async def payment(self, turn: int, story: str) -> None:
         """Create a payment and start it."""
@@ -129,7 +146,7 @@ class Lane:
             "amount": decimal_text(amount, CURRENCY),
             "direction": "DEBIT",
             "payment_type": "PAYMENT",
-            "description": story,
+            "description": f"{story} {self.workload.canary}",
             "user_bank_account_id": source,
             "processing": processing,
             "priority": self.draw.below(10),
@@ -145,7 +162,7 @@ class Lane:
         body = {
             "account_id": source,
             "amount": decimal_text(amount, CURRENCY),
-            "description": story,
+            "description": f"{story} {self.workload.canary}",
             "destination_account_id": destination,
         }
         placed = await self.client.command(turn, "/api/holds", body, story=f"{story}.h")
@@ -171,11 +188,13 @@ class Lane:
         seen = self.workload.seen.get(account, 0)
         shown = await self.client.query(turn, f"/api/accounts/{account}", position)
         if shown.status != OK:
-            self.record.strange.append(f"account {account}: {shown.status} {shown.reason}")
+            self.record.strange.append(f"I15 account {account}: {shown.status} {shown.reason}")
             return
+        if shown.position < position:
+            self.record.strange.append(f"I15 {account} at {shown.position}, asked for {position}")
         version = shown.data["version"]
         if version < seen:
-            self.record.strange.append(f"account {account} went back: {seen} to {version}")
+            self.record.strange.append(f"I15 account {account} went back: {seen} to {version}")
         self.workload.seen[account] = max(version, self.workload.seen.get(account, 0))
 
     def accepted(self, answer: Answer, status: int, story: str) -> bool:

@@ -62,6 +62,13 @@ class Life:
             for each in self.lines()
         }
 
+    def booked(self) -> int:
+        """Return what the account really holds, whatever its bank reports."""
+        told = self.control("GET", "/accounts")["accounts"]
+        [booked] = [each["booked"] for each in told if each["id"] == self.account_id]
+        amount: int = booked
+        return amount
+
     def live(self, deeds: int) -> None:
         """Let so many things happen, and some time pass."""
         for _ in range(deeds):

@@ -7,6 +7,7 @@ from ops.databases import migrated_database
 from ops.failures import CheckFailed
 from ops.output import Output
 from ops.verbs.checks import check
+from ops.verbs.clearing import clearing
 from ops.verbs.journals import export
 from ops.verbs.periods import close, reopen
 from schema.postgres import connect
@@ -17,7 +18,7 @@ def ledger() -> None:
     """Check, sum up, close and hand over the books."""
 
 
-for verb in (check, export, close, reopen):
+for verb in (check, clearing, export, close, reopen):
     ledger.add_command(verb)
 
 

@@ -11,6 +11,7 @@ import click
 import uvloop
 
 from ops import telemetry
+from ops.brokers import wait_for
 from ops.databases import ready_database
 from ops.http import open_app, wire_of
 from ops.output import Output
@@ -101,6 +102,7 @@ def worker(output: Output, queues: str | None, processes: int) -> None:
     on_signal(stop.set)
     named = () if queues is None else tuple(name.strip() for name in queues.split(","))
     with ready_database(settings) as dsn, sealed_at_stop(settings, dsn):
+        wait_for(settings.core.redis_url)
         work(settings, dsn, settings.core.redis_url, named, stop)
 
 

@@ -209,10 +209,12 @@ def opened(dsn: str, folder: Path, redis_url: str | None = None) -> Iterator[Hou
 
 
 @contextmanager
-def server(settings: Settings, dsn: str, redis_url: str | None = None) -> Iterator[int]:
-    """Serve the product as it is on a free loopback port; give the port."""
+def server(
+    settings: Settings, dsn: str, redis_url: str | None = None, port: int = 0
+) -> Iterator[int]:
+    """Serve the product as it is on a loopback port, a free one unless told; give the port."""
     ready: Future[Server] = Future()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
 
         async def run() -> None:
             async with open_app(settings, dsn, redis_url) as app:

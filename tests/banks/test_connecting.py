@@ -19,7 +19,7 @@ def test_a_customer_connects_and_everything_is_there(outside: Outside, house: Ho
     asked = parse_qs(urlsplit(data["authorization_url"]).query)
     assert asked["code_challenge_method"] == ["S256"]
     assert len(asked["state"][0]) * 6 >= 256
-    assert asked["redirect_uri"] == ["http://localhost:4000/api/bank-connections/callback"]
+    assert asked["redirect_uri"] == [str(house.clients[0].base_url.join(f"{PATH}/callback"))]
     assert data["connection"]["status"] == "PENDING"
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "SameSite=Lax" in answer.headers["set-cookie"]

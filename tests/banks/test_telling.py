@@ -68,11 +68,13 @@ def test_a_connection_is_told_of_from_its_consent_to_its_end(
 
 
 def fail(outside: Outside, connection_id: str, receiver: Receiver) -> None:
-    """Let one sync come to nothing, and the next one to an end."""
-    outside.sandbox.fault("http_error", match={"method": "GET"}, times=0)
-    outside.ask_by_schedule(connection_id)
-    receiver.of("connection.failed")
-    outside.sandbox.control("DELETE", "/faults")
+    """Let one sync come to nothing, and the next one to an end. No breaker minds an objection."""
+    outside.sandbox.fault("http_error", match={"method": "GET"}, times=0, status=400)
+    try:
+        outside.ask_by_schedule(connection_id)
+        receiver.of("connection.failed")
+    finally:
+        outside.sandbox.control("DELETE", "/faults")
     outside.ask_by_schedule(connection_id)
     receiver.of("sync.completed", 2)
 

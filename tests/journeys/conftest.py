@@ -58,6 +58,7 @@ def environment(
     names = {"name": sql.Identifier(DATABASE), "template": sql.Identifier(migrated)}
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL(CREATE).format(**names))
+        admin.execute(sql.SQL(KEEP).format(**names))
     settings = {
         "LEDGERBANK_ENV": "test",
         "DATABASE_URL": postgres_server.url(DATABASE),
@@ -103,3 +104,5 @@ def customer(town: Town) -> Person:
 
 
 CREATE = "CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+KEEP = "ALTER DATABASE {name} SET synchronous_commit = on"
+"""What is acknowledged outlives a server that breaks off, although not a machine."""

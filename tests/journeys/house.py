@@ -1,15 +1,17 @@
 """The processes of a deployment, kept running by the product's own supervisor.
 
-Each carries its name in its environment, so that a test can find it and kill it.
+Each carries its name in its environment, so that a test can find it and kill it; one that is given
+orders before it starts anew dies or stands still at a named step.
 """
 
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
+from ops.faults.orders import orders_file
 from ops.supervisor import Child, program, supervised
-from ops.verbs.run import own
 
 NAME = "NAME_IN_THE_JOURNEY"
 
@@ -26,7 +28,9 @@ def main(settings: dict[str, Any]) -> None:
     with supervised(sys.stdout) as supervisor:
         for name, verb in verbs.items():
             environment = os.environ | settings["environment"] | {NAME: name}
-            supervisor.start(Child(name=name, start=program(own(*verb), environment)))
+            orders = orders_file(Path(settings["folder"]), name)
+            command = [sys.executable, "-m", "ops.faults.part", "--orders", str(orders), *verb]
+            supervisor.start(Child(name=name, start=program(command, environment)))
         supervisor.wait()
 
 

@@ -172,7 +172,7 @@ FREE_PORTS = ports()
 def deployed(environment: dict[str, str], folder: Path) -> Iterator[System]:
     """Run a deployment for the length of the block; nothing of it is left afterwards."""
     chosen, log = [next(FREE_PORTS), next(FREE_PORTS)], folder / "house.log"
-    settings = json.dumps({"ports": chosen, "environment": environment})
+    settings = json.dumps({"ports": chosen, "environment": environment, "folder": str(folder)})
     with log.open("ab") as output:
         house = subprocess.Popen(
             [sys.executable, "-m", "tests.journeys.house", settings],

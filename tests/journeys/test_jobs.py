@@ -96,6 +96,19 @@ def test_a_job_nobody_works_on_can_be_called_off(
     assert customer.get(f"/api/jobs/{job_id}")["state"] == "cancelled"
 
 
+def test_a_job_somebody_works_on_cannot_be_called_off(
+    system: System, town: Town, customer: Person
+) -> None:
+    payment = customer.payment(town.account(customer))["id"]
+    [(job_id,)] = system.rows(UNDER_WAY, payment)
+    try:
+        refused = town.support.ask("DELETE", f"/api/jobs/{job_id}")
+        assert (refused.status_code, reason_of(refused)) == (409, "job_not_cancellable")
+        assert customer.get(f"/api/jobs/{job_id}")["state"] == "executing"
+    finally:
+        system.rows("DELETE FROM work.jobs WHERE id = %s RETURNING id", job_id)
+
+
 def test_a_dead_job_is_asked_for_again_once(system: System, town: Town, customer: Person) -> None:
     """The work of the new job is done already: it finds nothing left to do."""
     payment, job_id = started(customer, town.account(customer))
@@ -122,8 +135,33 @@ def test_a_dead_job_is_asked_for_again_once(system: System, town: Town, customer
     for series in ("queue_jobs", "dead_letters", "outbox_rows", "projection_lag_events"):
         assert f"# TYPE ledgerbank_{series} gauge" in metrics
     assert 'ledgerbank_projection_lag_events{projection="payments"}' in metrics
+    assert counted(town, "process_payment", "completed") > 0
     [kept] = town.auditor.get("/api/jobs/dead?actor=process_payment&status=RETRIED&limit=1")
     assert kept == told["dead_letter"]
+
+
+def counted(town: Town, actor: str, outcome: str) -> int:
+    """Wait until attempts of an actor are counted; return how many, the same at both servers."""
+
+    def found() -> int:
+        names = [f'actor="{actor}",outcome="{outcome}"', f'actor="{actor}"']
+        told = [client.get("/api/metrics").text for client in town.door.clients]
+        numbers = [
+            (value(each, f"ledgerbank_jobs_total{{{names[0]}}}"),
+             value(each, f"ledgerbank_job_duration_seconds_count{{{names[1]}}}"),
+             value(each, f'ledgerbank_job_duration_seconds_bucket{{{names[1]},le="+Inf"}}'))
+            for each in told
+        ]  # fmt: skip
+        same = len({(all_of_them, buckets) for _, all_of_them, buckets in numbers}) == 1
+        return numbers[0][0] if same and numbers[0][1] == numbers[0][2] else 0
+
+    return int(eventually(found, "attempts are counted"))
+
+
+def value(metrics: str, series: str) -> int:
+    """Return the figure of a series; 0 while there is none."""
+    lines = [each for each in metrics.splitlines() if each.startswith(f"{series} ")]
+    return round(float(lines[0].split()[-1])) if lines else 0
 
 
 def test_a_background_refusal_is_a_dead_letter_and_takes_a_new_payment(
@@ -145,6 +183,7 @@ def test_a_background_refusal_is_a_dead_letter_and_takes_a_new_payment(
 
     [letter] = eventually(letters, "there is a dead letter")
     assert (letter["reason"], letter["attempts"]) == ("insufficient_funds", 1)
+    assert counted(town, "start_payment", "discarded") > 0
     refused = town.support.ask("POST", f"/api/jobs/dead/{letter['id']}/retry")
     assert reason_of(refused) == "already_processed"
     told = system.ledgerbank("jobs", "retry", "--id", letter["id"])
@@ -158,6 +197,15 @@ INSERT INTO work.jobs (
 ) VALUES (
     gen_random_uuid(), 'payments', 'process_payment', 'scheduled', 0, 4, 'payment', %s, 'req_test',
     'test', %s, now(), now() + interval '1 day'
+) RETURNING id::text
+"""
+UNDER_WAY = """
+INSERT INTO work.jobs (
+    id, queue, actor, state, priority, attempt, max_attempts, subject_type, subject_id,
+    correlation_id, cause, inserted_at, scheduled_at, dispatched_at, lease_until, lease_token
+) VALUES (
+    gen_random_uuid(), 'payments', 'process_payment', 'executing', 0, 1, 4, 'payment', %s,
+    'req_test', 'test', now(), now(), now(), now() + interval '1 hour', gen_random_uuid()
 ) RETURNING id::text
 """
 DEAD = """

@@ -91,7 +91,7 @@ def test_an_endpoint_that_wants_no_more_is_told_of(post: Open, customer: Person)
 def test_nobody_writes_to_the_erased_nor_tells_their_programs(
     system: System, town: Town, post: Open, customer: Person
 ) -> None:
-    endpoint = {"url": "https://example.com/hook", "event_types": ["account.closed"]}
+    endpoint = {"url": "http://127.0.0.1:9/hook", "event_types": ["account.closed"]}
     path = f"/api/webhook-endpoints/{customer.made('/api/webhook-endpoints', endpoint)['id']}"
     with system.paused("worker-1", "worker-2"):
         story = changes_password(customer)

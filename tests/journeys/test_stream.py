@@ -1,6 +1,7 @@
 """Server-sent events: told to whom it belongs, in order, without a gap (AC-87, 88, 90)."""
 
 import time
+from collections.abc import Callable
 
 from tests.journeys.listening import Heard, listening
 from tests.journeys.people import Person, Town
@@ -9,22 +10,32 @@ from tests.journeys.test_socket import talking
 from tests.journeys.wire import reason_of
 
 
-def test_a_payment_is_told_while_it_happens(town: Town, customer: Person) -> None:
-    account, stranger = town.account(customer), town.customer()
-    seen: dict[str, str] = {}
+def looking(
+    customer: Person, account: str, seen: dict[str, str], ahead: list[int]
+) -> Callable[[Heard], None]:
+    """Return what asks, at each frame, for the record that it is about."""
 
     def look(heard: Heard) -> None:
+        payment_id = heard.data.get("payment_id")
+        path = f"accounts/{account}" if payment_id is None else f"payments/{payment_id}"
+        answer = customer.ask("GET", f"/api/{path}", ledger_consistency="eventual")
+        ahead.append(int(answer.headers["ledger-position"]) - (heard.id or 0))
         if heard.event == "payment_notification" and heard.data["status"] == "COMPLETED":
-            path = f"/api/payments/{heard.data['payment_id']}"
-            answer = customer.ask("GET", path, ledger_consistency="eventual")
             seen["status"] = answer.json()["data"]["status"]
+
+    return look
+
+
+def test_a_payment_is_told_while_it_happens(town: Town, customer: Person) -> None:
+    account, stranger = town.account(customer), town.customer()
+    seen, ahead = dict[str, str](), list[int]()
 
     with (
         listening(customer) as own,
         listening(town.support, server=1, query=f"?account_id={account}") as staff,
         listening(stranger, server=1) as others,
     ):
-        own.then = look
+        own.then = looking(customer, account, seen, ahead)
         payment = customer.payment(account, "10.00")
         customer.made(f"/api/payments/{payment['id']}/process")
         told = own.until("payment_notification", 2)
@@ -48,6 +59,7 @@ def test_a_payment_is_told_while_it_happens(town: Town, customer: Person) -> Non
     assert all(each.id == each.data["position"] for each in own.heard)
     assert [each.id for each in own.heard] == sorted(each.id or 0 for each in own.heard)
     assert seen == {"status": "COMPLETED"}
+    assert min(ahead) >= 0
 
 
 def test_whoever_comes_back_misses_nothing_and_hears_nothing_twice(

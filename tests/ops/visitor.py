@@ -117,6 +117,38 @@ class Visitor:
         assert row is not None
         return b'"processing":"auto"' in bytes(row[0])
 
+    def told_at_home(self) -> str:
+        """Return what comes of wanting to be told on this machine."""
+        body = {"url": "http://127.0.0.1:9/hook", "event_types": ["ping"]}
+        return told(self.post(self.alice, "/api/webhook-endpoints", body), "registered")
+
+    def branch_added(self) -> str:
+        """Return what comes of a branch whose IBAN has wrong check digits."""
+        name = f"Bank {new_id()}"
+        bank = {"name": name, "code": name[-12:].upper(), "country": "GB", "provider": "sandbox"}
+        made = self.post(self.admin, "/api/banks", bank)
+        assert made.status_code == 201, made.text
+        branch = {"name": "Main", "country": "GB", "iban": IBAN}
+        path = f"/api/banks/{made.json()['data']['id']}/branches"
+        return told(self.post(self.admin, path, branch), "added")
+
+    def denials_told(self) -> int:
+        """Return how many audit entries a denied request makes, once a later one has its own."""
+        denied, failed = self.count("AccessDenied"), self.count("LoginFailed")
+        headers = {"authorization": f"Bearer {self.alice['access_token']}"}
+        assert self.client.get("/api/audit/log", headers=headers).status_code == 403
+        assert self.login(f"{new_id()}@example.com", "wrong").status_code == 401
+        until = monotonic() + 10
+        while self.count("LoginFailed") == failed:
+            assert monotonic() < until, "the failure was never told"
+        return self.count("AccessDenied") - denied
+
+    def count(self, name: str) -> int:
+        """Return how many events of a name there are."""
+        with psycopg.connect(self.dsn) as connection:
+            [(found,)] = connection.execute(COUNT, (name,)).fetchall()
+        return int(found)
+
     def registered(self, length: int) -> str:
         """Return what comes of registering with a password of this length."""
         password = "p" * length
@@ -166,4 +198,6 @@ def told(answer: httpx2.Response, success: str) -> str:
 NEWEST_PAYMENT = """
 SELECT data FROM log.events WHERE name = 'PaymentCreated' ORDER BY position DESC LIMIT 1
 """
+COUNT = "SELECT count(*) FROM log.events WHERE name = %s"
+IBAN = "GB11BANK12345698765432"
 HASHES = "SELECT user_id, password_hash FROM log.credentials"

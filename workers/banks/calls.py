@@ -18,6 +18,7 @@ import structlog
 
 from ledger.errors import Reason
 from workers.breakers import Breaker, Breakers
+from workers.call_meters import CallMeters, NoCallMeters
 from workers.retries import Chance, Failed
 
 CONNECT_SECONDS = 3.0
@@ -28,6 +29,7 @@ PATIENCE_MS = 2_000
 BYTES_MAX = 8_000_000
 UNTOLD_WAIT_MS = 1_000
 TRANSIENT = frozenset({408, 429, *range(500, 600)})
+UNCOUNTED = NoCallMeters()
 log = structlog.get_logger()
 
 Shape = TypeVar("Shape")
@@ -73,8 +75,15 @@ def trust() -> ssl.SSLContext:
 class Calls:
     """Asks one provider. Safe to share between threads."""
 
-    def __init__(self, provider: str, breakers: Breakers, timeout_ms: int, chance: Chance) -> None:
-        self.provider, self.breakers, self.chance = provider, breakers, chance
+    def __init__(
+        self,
+        provider: str,
+        breakers: Breakers,
+        timeout_ms: int,
+        chance: Chance,
+        meters: CallMeters = UNCOUNTED,
+    ) -> None:
+        self.provider, self.breakers, self.chance, self.meters = provider, breakers, chance, meters
         self.timeout_seconds = timeout_ms / 1000
         # Every attempt is told below, by its outcome and without what it was about.
         stamina.instrumentation.set_on_retry_hooks(())
@@ -134,14 +143,19 @@ class Calls:
             raise
         finally:
             self.breakers.report(call.breaker, permit, failed=failed)
-            log.info(
-                "bank.called",
-                provider=self.provider,
-                operation=call.operation,
-                outcome=outcome,
-                duration_ms=round((monotonic() - begun) * 1000),
-            )
+            self.tell(call.operation, outcome, round((monotonic() - begun) * 1000))
         return answer
+
+    def tell(self, operation: str, outcome: str, duration_ms: int) -> None:
+        """Tell how an attempt went, without what it was about."""
+        self.meters.count(self.provider, operation, outcome, duration_ms)
+        log.info(
+            "bank.called",
+            provider=self.provider,
+            operation=operation,
+            outcome=outcome,
+            duration_ms=duration_ms,
+        )
 
     def exchanged(self, call: Call[Shape], end: float) -> tuple[httpx2.Response, bytes]:
         """Send the request and read the answer, within what time is left."""

@@ -235,6 +235,7 @@ class Monzo(BankPort):
             next_cursor=f"{begin.print()}~{resume}~{at.print()}" if more else rest,
             more=more,
             complete_since=begin.moment or BEGINNING,
+            resumed=len(parts) > 1,
         )
 
     def lines(

@@ -131,8 +131,9 @@ class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
 
     Lines are new or have changed, and may be known already. `removed` names lines that the bank
     has taken back. `complete_since`, when a provider tells all its lines again each time, is the
-    start of what the pages of this run tell completely: what is pending and later, but not told
-    on any of them, is gone.
+    start of what the pages of this run tell completely: what is later, but not told on any of
+    them, is gone. `resumed` pages stand in the middle of a run: the pages before them were read
+    by somebody else.
     """
 
     transactions: tuple[BankTransaction, ...]
@@ -140,6 +141,7 @@ class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
     removed: tuple[str, ...] = ()
     complete_since: str | None = None
+    resumed: bool = False
 
 
 class PaymentOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -270,6 +270,7 @@ class SandboxWindows(SandboxBank):
             ),
             more=more,
             complete_since=later(since, -SHORTEST) if since else BEGINNING,
+            resumed=bool(at),
         )
 
 

@@ -1,5 +1,7 @@
 """Messages from outside: each taken once, and what it means wherever the payment stands."""
 
+from datetime import timedelta
+
 import pytest
 
 from ledger.commands.connection import RevokeConnection
@@ -17,7 +19,8 @@ from ledger.events.payment import (
 from ledger.events.posting import PostingBooked
 from ledger.events.reconciliation import AmountMismatchFound, LateSettlementFound
 from ledger.events.webhook import WebhookReceived
-from tests.builders import AS_ANNA, PEOPLE, identity
+from ledger.times import later
+from tests.builders import AS_ANNA, NOON, PEOPLE, identity
 from tests.ledger.banking import (
     CONNECTION,
     MIRRORED,
@@ -54,6 +57,13 @@ def test_completed_settles_a_payment_once(story: "type[Story]") -> None:
     told.when(reported()).then_nothing()
     told.when(reported(name="evt 2")).then_recorded(WebhookReceived)
     assert status(told) == "COMPLETED"
+
+
+def test_a_message_is_forgotten_after_its_time() -> None:
+    told = waiting()
+    told.when(reported())
+    told.at(later(NOON, timedelta(days=29))).when(reported()).then_nothing()
+    told.at(later(NOON, timedelta(days=30))).when(reported()).then_recorded(WebhookReceived)
 
 
 def test_a_check_that_says_no_fails_the_payment() -> None:

@@ -135,6 +135,13 @@ def test_a_taken_port_is_told(demo: Shell) -> None:
     assert "address already in use" in ran.err
 
 
+def test_a_worker_without_a_broker_does_not_start(demo: Shell) -> None:
+    ran = demo.alone("worker", REDIS_URL="unix:///nowhere/valkey.sock?db=0")
+    assert ran.code == 4
+    assert "the broker cannot be reached" in ran.err
+    assert "Traceback" not in ran.err
+
+
 @pytest.mark.parametrize("asked", SIGNALS)
 def test_a_worker_ends_when_told(demo: Shell, valkey: str, asked: signal.Signals) -> None:
     held = "SELECT 1 FROM work.relay WHERE holder <> '' AND lease_until > now()"
