@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -66,7 +66,7 @@ def main(  # noqa: PLR0913  # one argument per flag
     if prove:
         sys.exit(proved(folder, list(MUTANTS) if mutant is None else [mutant], pace))
     with house_of(folder, mutant) as (house, staff):
-        rows: list[tuple[int, Sequence[Trouble]]] = [(0, swept(house))] if sweep else []
+        rows = [(0, each) for each in swept(house)] if sweep else []
         rows += [
             (number, row_of(house, number, troubles, kind, stand))
             for number in range(seed, seed + rounds)

@@ -13,6 +13,8 @@ from ops.faults.house import House, Office, Server, double_messages, flush_broke
 from ops.faults.steps import PLACES, kind_of
 
 DOUBLED, SEEDS = 40, 1_000_000
+SWEPT_AT_ONCE = 3
+"""While all workers are away work piles up, and it has to be done in the time for healing."""
 GRACE_SECONDS = 30.0
 """How long a part may take to stop."""
 GOOD_ENDS = frozenset({0, -signal.SIGTERM, None})
@@ -119,9 +121,10 @@ def freeze_of(draw: Draw, house: House, seconds: float) -> Freeze:
     return Freeze(part, draw.one(PLACES[kind_of(part)]), seconds)
 
 
-def swept(house: House) -> list[Crash]:
-    """Return the end of all parts of every kind at every named step, one after the other."""
-    return [Crash(all_of(house, kind), point) for kind in PLACES for point in PLACES[kind]]
+def swept(house: House) -> list[list[Trouble]]:
+    """Return the end of all parts of every kind at every named step, in rounds of a few."""
+    row = [Crash(all_of(house, kind), point) for kind in PLACES for point in PLACES[kind]]
+    return [[*row[first : first + SWEPT_AT_ONCE]] for first in range(0, len(row), SWEPT_AT_ONCE)]
 
 
 def all_of(house: House, kind: str) -> tuple[str, ...]:

@@ -11,13 +11,19 @@ from ledger.events.payment import PaymentCompleted
 from ledger.events.transfer import TransferBooked
 from ledger.identity import new_id
 from ops.benches.draw import Draw
-from ops.faults.checks import Aftermath, strayed, unfinished
+from ops.faults.checks import Aftermath, stragglers_of, strayed, unfinished
+from ops.faults.depths import told_canaries
+from ops.faults.mutants import MUTANTS
 from ops.faults.orders import NONE, Orders, give, orders_file, taken
+from ops.faults.pulse import Pulse, faint
 from ops.faults.record import Held, Moved, Outcome, Paid, Record, Refusal
+from ops.faults.reveals import Proof
 from ops.faults.steps import PLACES
 from ops.faults.supervised import PARTS, SupervisedHouse
 from ops.faults.trouble import Crash, Kill, OfParts, OfServers, Stop, drawn, swept
+from projections import leases
 from tests.workers.log import append, created, started
+from workers import claims
 
 STORY = "drill-test"
 
@@ -104,9 +110,9 @@ def test_a_seed_gives_the_same_troubles_again() -> None:
 
 
 def test_a_sweep_passes_every_named_step() -> None:
-    row = swept(Parts())
+    row = [each for few in swept(Parts()) for each in few if isinstance(each, Crash)]
     assert {each.point for each in row} == {point for each in PLACES.values() for point in each}
-    assert all(isinstance(each, Crash) and len(each.parts) == 2 for each in row)
+    assert {len(each.parts) for each in row} == {2}
 
 
 def test_orders_are_for_one_start(tmp_path: Path) -> None:
@@ -115,3 +121,45 @@ def test_orders_are_for_one_start(tmp_path: Path) -> None:
     assert taken(orders_file(tmp_path, "worker-1")) == orders
     assert taken(orders_file(tmp_path, "worker-1")) == NONE
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_house_that_answers_less_or_slower_than_before_is_faint() -> None:
+    well = Pulse(40, 40, 100)
+    assert faint(well, Pulse(40, 40, 900)) == []
+    assert faint(Pulse(40, 40, 800), Pulse(40, 40, 1_500)) == []
+    assert len(faint(well, Pulse(40, 39, 1_001))) == 2
+
+
+def test_what_was_sent_in_confidence_is_found_in_logs_and_jobs(
+    database: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "api-1.log"
+    log.write_text("nothing, and canary-1")
+    with psycopg.connect(database) as connection:
+        told = list(told_canaries(connection, [log], ["canary-1", "canary-2"]))
+    assert told == ["I13 api-1.log tells canary 0"]
+
+
+def test_work_that_is_not_over_is_counted(database: str) -> None:
+    payment_id = new_id()
+    append(database, (f"payment-{payment_id}", created()), (f"payment-{payment_id}", started()))
+    assert stragglers_of(after(database, Paid(f"{STORY}.1", payment_id, "a", 100))) == 1
+
+
+@pytest.mark.parametrize(("mutant", "found"), [("no-fencing", {}), (None, {"I9": 1})])
+def test_a_mutant_that_gets_through_is_as_bad_as_a_fault_in_a_sound_house(
+    mutant: str | None, found: dict[str, int]
+) -> None:
+    assert not Proof(mutant, 10, found).good
+    other = {} if found else {"I9": 1}
+    assert Proof(mutant, 10, other).good
+
+
+def test_no_fencing_leaves_no_close_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COMPLETE", "TRY_AGAIN", "DISCARD", "HAND_BACK"):
+        monkeypatch.setattr(claims, name, getattr(claims, name))
+    for name in ("ADVANCE", "RENEW"):
+        monkeypatch.setattr(leases, name, getattr(leases, name))
+    MUTANTS["no-fencing"]()
+    assert b"lease_token = %(token)s" not in claims.COMPLETE
+    assert "token" not in leases.ADVANCE.partition("WHERE")[2]
