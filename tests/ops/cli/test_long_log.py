@@ -2,8 +2,8 @@
 
 import pytest
 
-from ops.benches.long_log import MIB, Line
-from ops.benches.long_log_work import WORKS
+from ops.long_log.bench import MIB, Line
+from ops.long_log.work import WORKS
 from ops.settings import read_settings
 from tests.ops.cli.books import head
 from tests.ops.cli.shell import Shell

@@ -16,8 +16,8 @@ import msgspec
 
 from ops import telemetry
 from ops.benches.deployment import Broken, deployed
-from ops.benches.long_log_work import WORKS
 from ops.benches.machine import this_machine
+from ops.long_log.work import WORKS
 from ops.settings import Settings
 from schema.postgres import connect
 
@@ -97,7 +97,3 @@ def settle(dsn: str) -> None:
     with connect(dsn, statement_timeout_ms=0) as connection:
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")
-
-
-if __name__ == "__main__":
-    bench()
