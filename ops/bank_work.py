@@ -11,6 +11,7 @@ from workers.bank_steps import BankSteps
 from workers.banks.books import LedgerBankBooks
 from workers.banks.port import BankPort
 from workers.banks.tokens import TokenVault
+from workers.crashpoints import CrashPoint
 from workers.database import Pool, database_clock
 
 
@@ -18,11 +19,21 @@ class Outside:
     """Everything a worker has to do with outside banks."""
 
     def __init__(
-        self, settings: Settings, pool: Pool, ledger: Ledger, ports: Mapping[str, BankPort]
+        self,
+        settings: Settings,
+        pool: Pool,
+        ledger: Ledger,
+        ports: Mapping[str, BankPort],
+        crashpoint: CrashPoint,
     ) -> None:
         books = LedgerBankBooks(ledger)
         tokens = TokenVault(
-            pool=pool, clock=database_clock, ring=ring_of(settings), books=books, ports=ports
+            pool=pool,
+            clock=database_clock,
+            ring=ring_of(settings),
+            books=books,
+            ports=ports,
+            crashpoint=crashpoint,
         )
         self.rails = {
             name: BankRail(port, books, tokens)

@@ -106,7 +106,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         beside(pool) as figures,
     ):
         books = LedgerBooks(ledger)
-        outside = Outside(settings, pool, ledger, ports)
+        outside = Outside(settings, pool, ledger, ports, crashpoint)
         sealing = sealing_of(settings, pool)
         rebuilding = Rebuilding(making(settings, dsn), books)
         own = (sealing.actor(), rebuilding.actor(), mail_actor(settings, pool, ledger))

@@ -13,7 +13,7 @@ from ops.embedded.valkey import Place as ValkeyPlace
 from tests.journeys.people import Ask, Person, Town, payment_body
 from tests.journeys.places import broker, keys_of, tables
 from tests.journeys.receiver import receiving
-from tests.journeys.system import System
+from tests.journeys.system import System, eventually
 from tests.power import Power
 
 CREDENTIALS = "log.credentials"
@@ -196,3 +196,43 @@ def test_the_broker_carries_nothing_but_ids(
     assert "ledgerbank-jobs" in carried
     assert held_by(carried, planted.secrets + planted.personal) == []
     assert system.environment["REDIS_URL"] == broker_switch.place.url
+
+
+def test_a_deleted_person_is_nowhere(system: System, town: Town) -> None:
+    """AC-97: answers, the log as it is read, read models and log lines hold nothing of theirs."""
+    name, text = canary("name"), canary("text")
+    somebody = town.customer()
+    somebody.ask("PUT", "/api/profile", {"full_name": name}, if_match="*")
+    theirs = [somebody.email, name, text]
+    spend(town, somebody, text)
+    written = system.log.stat().st_size
+    assert held_by(told_of(town, somebody.id), theirs) == theirs
+    assert town.admin.ask("DELETE", f"/api/users/{somebody.id}").status_code == 200
+
+    eventually(lambda: system.rows(ERASED, somebody.id), "what they had is looked after")
+    assert held_by(told_of(town, somebody.id), theirs) == []
+    for table, rows in tables(system.environment["DATABASE_URL"]):
+        assert held_by(rows, theirs) == [], table
+    listed = system.ledgerbank("--json", "events", "list", "--limit", "100000")
+    assert somebody.id in listed.output
+    assert held_by(listed.output, theirs) == []
+    assert held_by(system.log.read_bytes()[written:].decode(errors="replace"), theirs) == []
+
+
+def told_of(town: Town, user_id: str) -> str:
+    """Return what staff are told of a person and their accounts."""
+    accounts = town.admin.get(f"/api/accounts?user_id={user_id}")
+    paths = [
+        *(f"/api/{each}?user_id={user_id}" for each in ("accounts", "payments", "transfers")),
+        f"/api/users/{user_id}",
+        f"/api/streams/user-{user_id}",
+        f"/api/audit/log?actor_id={user_id}",
+        *(f"/api/transactions?account_id={each['id']}" for each in accounts),
+        *(f"/api/streams/account-{each['id']}" for each in accounts),
+    ]
+    return "\n".join(town.auditor.ask("GET", path).text for path in paths)
+
+
+ERASED = """
+SELECT FROM work.jobs WHERE actor = 'erase_user' AND subject_id = %s AND state = 'completed'
+"""

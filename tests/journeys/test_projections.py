@@ -1,7 +1,15 @@
 """Read models made again over HTTP, while everybody goes on reading (P-1, AC-96)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
+import msgspec
+import psycopg
+from psycopg import sql
+
+from projections.catalogue import ALL
 from tests.journeys.people import Person, Town
 from tests.journeys.system import System, eventually
 from tests.journeys.wire import reason_of
@@ -52,3 +60,83 @@ def test_only_what_there_is_and_only_by_administrators(town: Town) -> None:
     for person in (town.support, town.auditor):
         answer = person.ask("POST", REBUILD.format("users"))
         assert reason_of(answer) == "insufficient_permissions"
+
+
+class Seen(msgspec.Struct):
+    """What somebody saw who paid and looked, over and over, at one server and at the other."""
+
+    turns: int = 0
+    wrong: list[str] = []
+
+
+@contextmanager
+def paying(customer: Person, source: str, destination: str) -> Iterator[Seen]:
+    """Move 0.01 and look at what is left, again and again for the length of the block."""
+    seen, stopped = Seen(), Event()
+
+    def go_on() -> None:
+        while not stopped.wait(0.02):
+            seen.turns += 1
+            server, left = seen.turns % 2, f"{1_000 - seen.turns / 100:.2f}"
+            moved = customer.door.send(customer.transfer(source, destination, "0.01"), server)
+            read = customer.ask("GET", f"/api/accounts/{source}/balance", server=1 - server)
+            if (moved.status_code, read.status_code) != (201, 200):
+                seen.wrong.append(f"{moved.text} {read.text}")
+            elif read.json()["data"]["balance"] != left:
+                seen.wrong.append(f"{read.text} instead of {left}")
+
+    thread = Thread(target=go_on)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def answers(town: Town, customer: Person, account: str) -> dict[str, Any]:
+    """Return what is answered from every read model that anybody may ask."""
+    of_theirs = (
+        "accounts", f"accounts/{account}", "profile", "payments",
+        f"transactions?account_id={account}", f"transfers?account_id={account}",
+        "users/me/sessions", f"accounts/{account}/events",
+    )  # fmt: skip
+    of_the_house = (
+        "ledger/trial-balance", "users", "audit/log?action=LoginSucceeded", "service-accounts",
+        "banks", "postings", "ledger/periods", "webhook-endpoints", "reconciliation/discrepancies",
+    )  # fmt: skip
+    asked = [(customer, each) for each in of_theirs] + [(town.admin, each) for each in of_the_house]
+    told = {}
+    for person, path in asked:
+        answer = person.ask("GET", f"/api/{path}")
+        told[path] = (answer.status_code, answer.json().get("data"))
+    return told
+
+
+def test_every_read_model_is_made_again_under_load(
+    system: System, town: Town, customer: Person
+) -> None:
+    source, destination = town.account(customer), town.account(customer, None)
+    customer.payment(source)
+    with paying(customer, source, destination) as seen:
+        rebuilt = system.ledgerbank("projections", "rebuild", "--all")
+    assert rebuilt.code == 0, rebuilt
+    assert seen.wrong == []
+    assert seen.turns > 10
+    verified = system.ledgerbank("projections", "verify", "accounts", "transactions")
+    assert verified.code == 0, verified
+    is_restored_from_the_log(system, town, customer, source)
+
+
+def is_restored_from_the_log(system: System, town: Town, customer: Person, account: str) -> None:
+    """Lose all read models; see that the log alone brings every answer back."""
+    before = answers(town, customer, account)
+    assert sum(status == 200 for status, _ in before.values()) >= 14, before
+    with psycopg.connect(system.environment["DATABASE_URL"]) as owner:
+        tables = [sql.Identifier("read", each.name) for every in ALL for each in every.tables]
+        owner.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables)))
+    lost = answers(town, customer, account)
+    assert sum(lost[path] != before[path] for path in before) > 8
+    rebuilt = system.ledgerbank("projections", "rebuild", "--all", "--repair")
+    assert rebuilt.code == 0, rebuilt
+    assert answers(town, customer, account) == before

@@ -22,7 +22,7 @@ SAID = {
     "ledger close": ("Seal a month",),
     "ledger reopen": ("sealed month", "--reason"),
     "ledger clearing": ("beyond our books", "--currency", "--items"),
-    "ledger trial-balance": ("sum to zero", "--currency"),
+    "ledger trial-balance": ("sum to zero", "--currency", "--at"),
     "users create-admin": ("administrator", "--email", "--full-name", "--password-stdin"),
     "announce": ("maintenance", "--message", "--at"),
     "service create": ("printed once", "--name", "--scopes"),

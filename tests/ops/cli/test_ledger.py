@@ -241,3 +241,16 @@ def test_a_trial_balance_that_does_not_balance_fails(demo: Shell) -> None:
     assert ran.code == 1
     assert "1445.51" in ran.out
     assert demo("ledger", "trial-balance", "--currency", "GBP").code == 0
+
+
+def test_the_trial_balance_of_then_is_what_it_was(demo: Shell) -> None:
+    asked = ("--json", "ledger", "trial-balance")
+    now, end = demo(*asked).json, head(demo.environment["DATABASE_URL"])
+    assert demo(*asked, "--at", str(end)).json == now
+    assert demo(*asked, "--at", "2999-01-01T00:00:00Z").json == now
+    then = demo(*asked, "--at", str(end // 2)).json
+    assert then != now
+    assert {each["currency"] for each in then} <= {each["currency"] for each in now}
+    assert demo(*asked, "--at", "0").json == []
+    refused = demo(*asked, "--at", str(end + 1))
+    assert (refused.code, "invalid_position" in refused.err) == (1, True)
