@@ -8,6 +8,7 @@ from typing import Any
 from projections import leases, runner
 from projections.leases import Lease, Leases
 from schema import append, store
+from schema.arrays import register
 from workers import claims
 
 DELAY_SECONDS = 0.3
@@ -52,6 +53,7 @@ def key_outside_the_transaction() -> None:
         async def keep_keys() -> None:
             await asyncio.sleep(DELAY_SECONDS)
             async with await connection.connect(connection.info.dsn, autocommit=True) as other:
+                register(other.adapters)
                 await other.execute("SET ROLE ledgerbank_app")
                 await other.execute(KEYS, parameters)
 
