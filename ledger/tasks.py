@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-AGAIN_SECONDS = 0.2
+AGAIN_SECONDS = 1
 
 
 async def end(*tasks: "asyncio.Task[Any]") -> None:
