@@ -9,9 +9,17 @@ import psycopg
 
 from ops.embedded.children import State, state_of
 from ops.embedded.folders import data_folder
-from ops.embedded.postgres import OWNER, locked_by, postgres, prepare
+from ops.embedded.postgres import (
+    OWNER,
+    Place,
+    create_database,
+    drop_database,
+    locked_by,
+    postgres,
+    prepare,
+)
 from ops.settings import Settings, SettingsRefused
-from schema.migrate import pending
+from schema.migrate import migrate, pending
 from schema.postgres import NotDurable, connect, durable
 
 WAIT_SECONDS = 60
@@ -28,11 +36,34 @@ def database(settings: Settings) -> Iterator[str]:
     if settings.core.database_url is not None:
         yield settings.core.database_url
         return
+    with private_server(settings) as place:
+        yield place.url(OWNER)
+
+
+@contextmanager
+def private_server(settings: Settings) -> Iterator[Place]:
+    """Give the private server of the data folder, started for the block unless it runs already."""
     if runs_privately(settings):
-        yield prepare(data_folder(settings.core.data_dir), settings.core.pg_bin).url(OWNER)
+        yield prepare(data_folder(settings.core.data_dir), settings.core.pg_bin)
         return
     with postgres(settings.core.data_dir, pg_bin=settings.core.pg_bin) as started:
-        yield started.url(OWNER)
+        yield started
+
+
+def start_over(settings: Settings) -> None:
+    """Forget everything in the private server's database, and bring the empty one up to date.
+
+    Raises `SettingsRefused` in production and for a database that is not ours to empty, `InUse`
+    while others use it.
+    """
+    if settings.core.env == "prod":
+        raise SettingsRefused(["nothing is emptied in production"])
+    if settings.core.database_url is not None:
+        raise SettingsRefused(["only embedded servers are emptied: unset DATABASE_URL"])
+    with private_server(settings) as place:
+        drop_database(place, OWNER)
+        create_database(place, OWNER)
+        migrate(place.url(OWNER))
 
 
 def runs_privately(settings: Settings) -> bool:

@@ -12,6 +12,7 @@ from ledger.append.ports import Unavailable
 from ledger.errors import Reason, Refused
 from ops.backups.folder import NotRestorable
 from ops.backups.taking import BackupFailed
+from ops.embedded.postgres import InUse
 from ops.embedded.start import StartFailed
 from ops.erasures import UnreadableRegister
 from ops.eventlog import OTHER_KEYS
@@ -29,7 +30,7 @@ from schema.sealing import Altered
 FAILED, MISCONFIGURED, UNREACHABLE = 1, 3, 4
 TOLD = (
     Differs, Hole, Undecodable, Poisoned, Unbalanced, Altered, Unreadable, UnreadableRegister,
-    NotRestorable, BackupFailed, Unfit, StillRunning,
+    NotRestorable, BackupFailed, Unfit, StillRunning, InUse,
 )  # fmt: skip
 """What says by itself what is wrong."""
 

@@ -41,6 +41,13 @@ VOLATILE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "of
 """Settings of throw-away servers; a server with them refuses to serve outside `test`."""
 
 
+class InUse(Exception):
+    """Others are connected to a database that is to go."""
+
+    def __init__(self) -> None:
+        super().__init__("the database is in use: stop every process of this deployment first")
+
+
 class Place(msgspec.Struct, frozen=True):
     """The folders of one server and the account it runs under."""
 
@@ -213,6 +220,15 @@ def create_database(place: Place, name: str) -> None:
     with psycopg.connect(place.url("postgres"), autocommit=True) as connection:
         if connection.execute(DATABASE_EXISTS, (name,)).fetchone() is None:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def drop_database(place: Place, name: str) -> None:
+    """Drop the database if it is there; raises `InUse` while anybody is connected to it."""
+    with psycopg.connect(place.url("postgres"), autocommit=True) as connection:
+        try:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        except psycopg.errors.ObjectInUse as used:
+            raise InUse from used
 
 
 DATABASE_EXISTS = "SELECT FROM pg_database WHERE datname = %s"

@@ -6,7 +6,7 @@ import click
 
 from api.passwords import Passwords
 from ops.composition import open_books
-from ops.databases import database, ready_database, wait_for
+from ops.databases import database, ready_database, start_over, wait_for
 from ops.demo import Seeding
 from ops.failures import CheckFailed
 from ops.output import Output
@@ -34,10 +34,13 @@ def migrate(output: Output, *, check: bool) -> None:
 
 
 @click.command("seed-demo")
+@click.option("--reset", is_flag=True, help="Empty the embedded database first; nothing is kept.")
 @click.pass_obj
-def seed_demo(output: Output) -> None:
+def seed_demo(output: Output, *, reset: bool) -> None:
     """Make the demo people, banks and money; a second run changes nothing."""
     settings = output.settings()
+    if reset:
+        start_over(settings)
     with ready_database(settings) as dsn:
         made = asyncio.run(seed(settings, dsn))
     output.tell({"commands": made}, f"demo data in place ({made} commands)")

@@ -7,7 +7,7 @@ SAID = {
     "worker": ("jobs", "--queues", "--processes"),
     "scheduler": ("again and again", "one leads"),
     "migrate": ("up to date", "--check"),
-    "seed-demo": ("a second run changes nothing",),
+    "seed-demo": ("a second run changes nothing", "--reset"),
     "version": ("version",),
     "config check": ("exit 3", "wrong"),
     "config show": ("secrets masked",),

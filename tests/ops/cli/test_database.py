@@ -11,7 +11,7 @@ import pytest
 
 from api.passwords import Cost, Passwords
 from ops.demo import PEOPLE
-from ops.embedded.postgres import Place, create_database
+from ops.embedded.postgres import OWNER, Place, create_database, postgres
 from schema.migrate import known
 from tests.ops.cli.books import change, head, in_step, rows
 from tests.ops.cli.shell import NOWHERE, Shell
@@ -173,3 +173,25 @@ def test_without_an_address_the_private_server_is_used(bare: Shell, data_dir: Pa
     assert bare("--json", "events", "list", **private).json == []
     assert list(data_dir.rglob("PG_VERSION"))
     assert not list(data_dir.rglob("postmaster.pid"))
+
+
+def test_only_embedded_servers_are_emptied(shell: Shell) -> None:
+    ran = shell("seed-demo", "--reset")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == "error: only embedded servers are emptied: unset DATABASE_URL\n"
+    assert shell("seed-demo").code == 0
+
+
+def test_an_embedded_bank_starts_over(bare: Shell) -> None:
+    with postgres(Path(bare.environment["DATA_DIR"]), durable=False) as running:
+        assert bare("seed-demo", "--reset").code == 0
+        seeded = head(running.url(OWNER))
+        bare("users", "suspend", "--email", PEOPLE[0].email)
+        with psycopg.connect(running.url(OWNER)):
+            ran = bare("seed-demo", "--reset")
+            assert (ran.code, ran.out) == (1, "")
+            assert ran.err.startswith("error: the database is in use")
+        assert head(running.url(OWNER)) > seeded
+        assert bare("seed-demo", "--reset").code == 0
+        assert head(running.url(OWNER)) == seeded
+        assert bare("ledger", "check").code == 0
