@@ -83,10 +83,15 @@ class House(ABC):
         return found
 
     def crash(self, parts: Sequence[str], point: str) -> None:
-        """Start parts anew, to die as soon as they come to a named step; wait for the first."""
+        """Start parts anew, to die as soon as they come to a named step; wait for the first.
+
+        The others die where they are, so that none of them does later.
+        """
         armed = [self.renewed(part, Orders(crash_at=point)) for part in parts]
         if self.until(lambda: any(map(has_ended, armed)), ARRIVAL_SECONDS):
             self.died_at.append(point)
+        for each in armed:
+            end(each)
 
     def freeze(self, part: str, point: str, seconds: float, lease_seconds: int | None) -> None:
         """Start a part anew, to stand still at a named step for so long, and then to go on.
