@@ -16,7 +16,7 @@ from ops.faults.orders import Orders, give, orders_file, withdraw
 from ops.settings import Settings
 from workers.broker import RedisTransport, build_broker
 
-ARRIVAL_SECONDS = 20.0
+ARRIVAL_SECONDS = 45.0
 """How long a part may take to come to the step at which it is to die or to stand still."""
 BACK_SECONDS = 90.0
 POLL_SECONDS = 0.05
