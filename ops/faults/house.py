@@ -12,11 +12,11 @@ import psycopg
 import redis
 
 from ops.embedded import postgres
-from ops.faults.orders import Orders, give, orders_file
+from ops.faults.orders import Orders, give, orders_file, withdraw
 from ops.settings import Settings
 from workers.broker import RedisTransport, build_broker
 
-ARRIVAL_SECONDS = 20.0
+ARRIVAL_SECONDS = 45.0
 """How long a part may take to come to the step at which it is to die or to stand still."""
 BACK_SECONDS = 90.0
 POLL_SECONDS = 0.05
@@ -90,7 +90,8 @@ class House(ABC):
         armed = [self.renewed(part, Orders(crash_at=point)) for part in parts]
         if self.until(lambda: any(map(has_ended, armed)), ARRIVAL_SECONDS):
             self.died_at.append(point)
-        for each in armed:
+        for part, each in zip(parts, armed, strict=True):
+            withdraw(self.folder, part)
             end(each)
 
     def freeze(self, part: str, point: str, seconds: float, lease_seconds: int | None) -> None:
@@ -100,6 +101,7 @@ class House(ABC):
         """
         armed = self.renewed(part, Orders(stand_at=point, lease_seconds=lease_seconds))
         if not self.until(lambda: stands(armed), ARRIVAL_SECONDS):
+            withdraw(self.folder, part)
             self.kill(part)
             return
         self.stood_at.append(point)

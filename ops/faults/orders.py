@@ -29,6 +29,11 @@ def give(folder: Path, part: str, orders: Orders) -> None:
     unfinished.replace(file)
 
 
+def withdraw(folder: Path, part: str) -> None:
+    """Take orders back from a part that has not started far enough to read them."""
+    orders_file(folder, part).unlink(missing_ok=True)
+
+
 def taken(file: Path) -> Orders:
     """Take orders, if there are any: the start after this one finds none."""
     try:
