@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from threading import Event
 from types import FrameType
 
@@ -40,16 +41,23 @@ def serve(
     if processes > 1:
         keep_running("api", processes, own("serve", "--shared-port", *flags(host, port)))
         return
-    on_signal(sys.exit)
+    told = Event()
+    on_signal(partial(leave, told))
     with (
         ready_database(settings) as dsn,
         sealed_at_stop(settings, dsn),
         bank_inside(settings),
     ):
-        uvloop.run(serve_until_told(settings, dsn, shared_port=shared_port))
+        uvloop.run(serve_until_told(settings, dsn, told, shared_port=shared_port))
 
 
-async def serve_until_told(settings: Settings, dsn: str, *, shared_port: bool) -> None:
+def leave(told: Event) -> None:
+    """End this process; where that is not heard, as in an import's callback, it is remembered."""
+    told.set()
+    sys.exit()
+
+
+async def serve_until_told(settings: Settings, dsn: str, told: Event, *, shared_port: bool) -> None:
     """Serve until a signal asks to stop; running requests are finished first.
 
     The server raises the signal again when it is done, and only then are the books closed.
@@ -58,7 +66,9 @@ async def serve_until_told(settings: Settings, dsn: str, *, shared_port: bool) -
     allow_connections(wire.connections_max)
     async with open_app(settings, dsn, core.redis_url) as app:
         server = Server(server_config(app, core.host, core.port, wire), app.leave)
-        await server.serve(sockets=[shared_socket(core.host, core.port)] if shared_port else None)
+        if not told.is_set():
+            shared = [shared_socket(core.host, core.port)] if shared_port else None
+            await server.serve(sockets=shared)
 
 
 def shared_socket(host: str, port: int) -> socket.socket:

@@ -188,7 +188,11 @@ def test_a_client_that_does_not_read_is_hung_up_on(hasty: Served) -> None:
 
 def test_who_was_waited_for_longest_makes_room(crowded: Served) -> None:
     with ExitStack() as stack:
-        silent = [stack.enter_context(crowded.connect()) for _ in range(CROWD)]
+        silent = [stack.enter_context(crowded.connect())]
+        with crowded.connect() as connection:
+            connection.sendall(GET)
+            assert [each.status for each in read_answers(connection, 0.5)] == [200], "it is in"
+        silent += [stack.enter_context(crowded.connect()) for _ in range(CROWD - 1)]
         for connection in silent[1:]:
             connection.sendall(HALF)
         with crowded.connect() as connection:
