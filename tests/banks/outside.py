@@ -93,6 +93,30 @@ class Outside:
         found: list[Any] = self.house.data(customer.caller, "GET", path)
         return found
 
+    def started(self, customer: Customer, amount: str) -> str:
+        """Have a payment out of the customer's account begin; return its id."""
+        asked = {
+            "amount": amount,
+            "direction": "DEBIT",
+            "payment_type": "PAYMENT",
+            "description": f"Rent {new_id()}",
+            "user_bank_account_id": self.account(customer)["id"],
+        }
+        made = self.house.data(customer.caller, "POST", "/api/payments", asked)
+        self.house.data(customer.caller, "POST", f"/api/payments/{made['id']}/process")
+        return str(made["id"])
+
+    def lose_consent(self, connection_id: str) -> None:
+        """Have a token run out, and the bank refuse a new one."""
+        self.house.rows(
+            "UPDATE log.bank_tokens SET expires_at = '2020-01-01T00:00:00.000000Z'"
+            " WHERE connection_id = %s RETURNING key_id",
+            connection_id,
+        )
+        match = {"method": "POST", "path": "/oauth2/token"}
+        self.sandbox.fault("invalid_grant", match=match)
+        self.ask_by_schedule(connection_id)
+
     def ask_by_schedule(self, connection_id: str) -> None:
         """Have a connection's time come: the schedule asks for its sync."""
         asyncio.run(wish(self.house, connection_id))

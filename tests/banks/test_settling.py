@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ledger.identity import new_id
 from tests.access.house import Caller, House
 from tests.banks.conftest import SECRETS
 from tests.banks.outside import Customer, Outside
@@ -28,18 +27,9 @@ def customer(house: House, outside: Outside) -> Iterator[Customer]:
     outside.sandbox.control("PUT", "/settings", settlement="instant", webhook_url=None)
 
 
-def accepted(house: House, outside: Outside, customer: Customer, amount: str) -> str:
+def accepted(outside: Outside, customer: Customer, amount: str) -> str:
     """Send a payment out, and see the bank take it."""
-    asked = {
-        "amount": amount,
-        "direction": "DEBIT",
-        "payment_type": "PAYMENT",
-        "description": f"Rent {new_id()}",
-        "user_bank_account_id": outside.account(customer)["id"],
-    }
-    payment_id = str(house.data(customer.caller, "POST", "/api/payments", asked)["id"])
-    start = f"/api/payments/{payment_id}/process"
-    house.data(customer.caller, "POST", start)
+    payment_id = outside.started(customer, amount)
     outside.until(lambda: known(outside, payment_id) == ["accepted"], "the bank's yes")
     return payment_id
 
@@ -56,7 +46,7 @@ def state(house: House, customer: Customer, payment_id: str) -> Any:
 def test_a_payment_under_way_is_completed_by_the_banks_word(
     house: House, outside: Outside, customer: Customer
 ) -> None:
-    payment_id = accepted(house, outside, customer, "21.00")
+    payment_id = accepted(outside, customer, "21.00")
     before = outside.account(customer)
     outside.sandbox.control("POST", f"/payments/{payment_id}/settle")
     assert state(house, customer, payment_id)["status"] == "COMPLETED"
@@ -71,7 +61,7 @@ def test_a_payment_the_bank_gave_up_has_failed_and_a_settlement_after_that_is_la
     house: House, outside: Outside, customer: Customer, admin: Caller
 ) -> None:
     balance = outside.account(customer)["balance"]
-    payment_id = accepted(house, outside, customer, "22.00")
+    payment_id = accepted(outside, customer, "22.00")
     outside.sandbox.control("POST", f"/payments/{payment_id}/fail")
     failed = state(house, customer, payment_id)
     assert (failed["status"], failed["failure_reason"]) == ("FAILED", "payment_declined")
@@ -89,7 +79,7 @@ def test_a_payment_the_bank_gave_up_has_failed_and_a_settlement_after_that_is_la
 def test_what_the_bank_did_not_sign_now_changes_nothing(
     house: House, outside: Outside, customer: Customer
 ) -> None:
-    payment_id = accepted(house, outside, customer, "23.00")
+    payment_id = accepted(outside, customer, "23.00")
     body = {"payment_id": payment_id, "status": "completed", "amount": "23.00"}
     for wrong in WRONG:
         sent = outside.sandbox.control(

@@ -98,18 +98,11 @@ def test_two_syncs_in_a_moment_are_one_job(outside: Outside, house: House) -> No
 
 
 def test_tokens_are_never_shown_and_a_lost_consent_ends_the_connection(
-    outside: Outside, house: House, post: Open
+    outside: Outside, post: Open
 ) -> None:
     customer = outside.customer()
     connection_id = outside.connected(customer)
-    house.rows(
-        "UPDATE log.bank_tokens SET expires_at = '2020-01-01T00:00:00.000000Z'"
-        " WHERE connection_id = %s RETURNING key_id",
-        connection_id,
-    )
-    match = {"method": "POST", "path": "/oauth2/token"}
-    outside.sandbox.fault("invalid_grant", match=match)
-    outside.ask_by_schedule(connection_id)
+    outside.lose_consent(connection_id)
     outside.until(
         lambda: outside.connection(customer, connection_id)["status"] == "EXPIRED", "the end"
     )

@@ -114,13 +114,6 @@ def test_the_end_of_a_consent_is_told(house: House, outside: Outside, receiver: 
     body = {"url": receiver.url, "event_types": ["connection.expired"]}
     house.data(customer.caller, "POST", PATH, body)
     connection_id = outside.connected(customer)
-    house.rows(
-        "UPDATE log.bank_tokens SET expires_at = '2020-01-01T00:00:00.000000Z'"
-        " WHERE connection_id = %s RETURNING key_id",
-        connection_id,
-    )
-    match = {"method": "POST", "path": "/oauth2/token"}
-    outside.sandbox.fault("invalid_grant", match=match)
-    outside.ask_by_schedule(connection_id)
+    outside.lose_consent(connection_id)
     [letter] = receiver.of("connection.expired")
     assert letter.told["data"]["status_reason"] == "consent_expired"

@@ -9,7 +9,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from ledger.identity import new_id
 from tests.access.house import Caller, House
 from tests.banks.crew import Crew
 from tests.banks.outside import Customer, Outside, cookie_of
@@ -43,20 +42,6 @@ def calm(outside: Outside, house: House, admin: Caller) -> Iterator[None]:
         house.data(admin, "POST", f"/api/circuit-breakers/{name}/reset")
 
 
-def started(house: House, outside: Outside, customer: Customer, amount: str) -> str:
-    """Ask for a payment, and start it."""
-    asked = {
-        "amount": amount,
-        "direction": "DEBIT",
-        "payment_type": "PAYMENT",
-        "description": f"Rent {new_id()}",
-        "user_bank_account_id": outside.account(customer)["id"],
-    }
-    payment_id = str(house.data(customer.caller, "POST", "/api/payments", asked)["id"])
-    house.data(customer.caller, "POST", f"/api/payments/{payment_id}/process")
-    return payment_id
-
-
 def ended(house: House, outside: Outside, customer: Customer, payment_id: str) -> Any:
     """Wait for the end of a payment and its job; return both."""
     path = f"/api/payments/{payment_id}/status"
@@ -88,7 +73,7 @@ def test_a_bank_that_is_away_is_asked_four_times_under_one_key(
     before = outside.account(customer)
     match = {"method": "POST", "path": "/payments"}
     outside.sandbox.fault("http_error", status=503, times=0, match=match)
-    payment_id = started(house, outside, customer, "10.00")
+    payment_id = outside.started(customer, "10.00")
     told = ended(house, outside, customer, payment_id)
     payment, job = told["payment"], told["job"]
     assert (payment["status"], payment["failure_reason"]) == ("FAILED", "payment_provider_error")
@@ -114,7 +99,7 @@ def test_a_bank_that_declines_is_asked_once(
 ) -> None:
     before = outside.account(customer)
     outside.sandbox.fault("decline", reason="do_not_honour")
-    payment_id = started(house, outside, customer, "11.00")
+    payment_id = outside.started(customer, "11.00")
     told = ended(house, outside, customer, payment_id)
     assert told["payment"]["status"] == "FAILED"
     assert told["payment"]["failure_reason"] == "payment_declined"
@@ -130,7 +115,7 @@ def test_an_answer_that_never_came_is_looked_up(
 ) -> None:
     match = {"method": "POST", "path": "/payments"}
     outside.sandbox.fault("timeout", execute=True, match=match)
-    payment_id = started(house, outside, customer, "12.00")
+    payment_id = outside.started(customer, "12.00")
     told = ended(house, outside, customer, payment_id)
     assert told["payment"]["status"] == "COMPLETED"
     assert (told["job"]["state"], told["job"]["attempt"]) == ("completed", 2)
@@ -150,7 +135,7 @@ def test_a_worker_killed_before_it_booked_moves_the_money_once(
     house: House, outside: Outside, customer: Customer, crew: Crew
 ) -> None:
     with crew.doomed("after_rail_answered") as worker:
-        payment_id = started(house, outside, customer, "13.00")
+        payment_id = outside.started(customer, "13.00")
         assert worker.wait(60) < 0
         path = f"/api/payments/{payment_id}"
         assert house.data(customer.caller, "GET", path)["status"] == "PROCESSING"

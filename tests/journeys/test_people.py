@@ -2,10 +2,6 @@
 
 from typing import Any
 
-import pytest
-
-from ledger.commands.account import CloseAccount, FreezeAccount
-from ledger.decisions.routing import DECISIONS
 from ledger.identity import new_id
 from tests.journeys.people import PASSWORD, Person, Town
 from tests.journeys.system import System, eventually
@@ -58,9 +54,6 @@ def test_a_deleted_customer_leaves_figures_and_no_words(town: Town, system: Syst
     assert town.door.ask("POST", "/api/users", again).status_code == 201
 
 
-@pytest.mark.skipif(
-    not {CloseAccount, FreezeAccount} <= set(DECISIONS), reason="accounts cannot be closed"
-)
 def test_accounts_of_the_deleted_are_closed_or_frozen(town: Town) -> None:
     anna = town.customer()
     empty, full = town.account(anna, opening=None), town.account(anna)

@@ -14,7 +14,6 @@ from ledger.commands.hold import ReleaseClientHold
 from ledger.commands.payment import CancelPayment
 from ledger.commands.user import DeleteUser
 from ledger.commands.webhook_endpoint import RemoveEndpoint
-from ledger.decisions.routing import DECISIONS
 from ledger.errors import Reason, Refused
 from ledger.events.event import Private
 from ledger.events.user import UserDeleted
@@ -39,10 +38,6 @@ USER, PAYMENT, HOLD = named("erased"), named("pending"), named("promise")
 ENDPOINT = named("endpoint")
 EMPTY, FULL, FROZEN = named("empty"), named("full"), named("frozen")
 DELETED = UserDeleted(erasure_id=named("erasure"))
-needs_accounts_that_close = pytest.mark.skipif(
-    not {CloseAccount, FreezeAccount, ReleaseClientHold} <= set(DECISIONS),
-    reason="accounts cannot be closed, nor holds released, by command",
-)
 
 
 def test_a_deletion_asks_for_one_job() -> None:
@@ -232,7 +227,6 @@ def test_an_estate_is_told_by_the_read_models(bank: Bank, room: Room) -> None:
     assert estates.accounts(named("dora")) == [others]
 
 
-@needs_accounts_that_close
 def test_an_erasure_is_carried_out_by_the_real_ledger(bank: Bank, room: Room) -> None:
     carol, estates = named("carol"), ReadEstates(room.pool)
     dora, empty = estate_of(bank, "dora")
