@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -19,11 +20,15 @@ TOLD_MAX = 5
 
 
 class Aftermath(msgspec.Struct, frozen=True):
-    """What is judged: the record, where the log is, and how the servers tell a balance."""
+    """What is judged: the record, where the log is, and how the servers tell a balance.
+
+    Jobs that were asked for before `began` (UTC) are not the drill's.
+    """
 
     record: Record
     story: str
     dsn: str
+    began: datetime
     opening: dict[str, int]
     balance: Callable[[str], str]
 
@@ -35,8 +40,7 @@ def faults_of(after: Aftermath) -> list[str]:
             *after.record.strange,
             *strayed(connection, after),
             *islice(unfinished(connection, after), TOLD_MAX),
-            *rows_of(connection, WRONG),
-            *rows_of(connection, LEFT),
+            *rows_of(connection, WRONG | LEFT, after.began),
             *wrong_balances(connection, after),
         ]
 
@@ -44,7 +48,7 @@ def faults_of(after: Aftermath) -> list[str]:
 def stragglers_of(after: Aftermath) -> int:
     """Return how much work has not come to its end: jobs, and payments without a last event."""
     with connect(after.dsn, "ledgerbank_app", statement_timeout_ms=0) as connection:
-        row = connection.execute(OPEN_JOBS).fetchone()
+        row = connection.execute(OPEN_JOBS, {"began": after.began}).fetchone()
         assert row is not None, "a count is one row"
         return int(row[0]) + len(list(unfinished(connection, after)))
 
@@ -101,10 +105,12 @@ def unfinished(connection: Connection[Any], after: Aftermath) -> Iterator[str]:
             yield f"I4 {stream} ended as {names}"
 
 
-def rows_of(connection: Connection[Any], questions: dict[str, bytes]) -> Iterator[str]:
+def rows_of(
+    connection: Connection[Any], questions: dict[str, bytes], began: datetime
+) -> Iterator[str]:
     """Tell of the first rows that each question finds; there should be none."""
     for name, query in questions.items():
-        for row in connection.execute(query).fetchmany(TOLD_MAX):
+        for row in connection.execute(query, {"began": began}).fetchmany(TOLD_MAX):
             yield f"{name}: {', '.join(map(str, row))}"
 
 
@@ -159,6 +165,7 @@ LEFT: dict[str, bytes] = {
     "I9 open job": b"""
         SELECT id, actor, state, attempt FROM work.jobs
         WHERE state IN ('available', 'executing', 'retryable') AND subject_type <> 'schedule'
+            AND inserted_at >= %(began)s
     """,
     "I9 job without a lease": b"""
         SELECT id, actor FROM work.jobs
@@ -177,6 +184,7 @@ LEFT: dict[str, bytes] = {
 OPEN_JOBS = b"""
 SELECT count(*) FROM work.jobs
 WHERE state IN ('available', 'executing', 'retryable') AND subject_type <> 'schedule'
+    AND inserted_at >= %(began)s
 """
 SUMS = b"""
 SELECT entry ->> 'currency', sum((entry ->> 'amount')::numeric)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -109,6 +110,7 @@ def drill(
     house: House, staff: Staff, troubles: Sequence[Trouble], *, seed: int, pace: Pace = USUAL
 ) -> Report:
     """Let `troubles` befall a house under load, one after the other; return what came of it."""
+    began = datetime.now(UTC)
     owner, bearer = staff.customer()
     accounts = staff.accounts(owner)
     workload = Workload(house.urls, bearer, accounts, seed=seed)
@@ -117,7 +119,7 @@ def drill(
     endure(house, workload, troubles, pace)
     opening = dict.fromkeys(accounts, OPENING)
     balance = partial(balance_of, house.urls[-1], bearer)
-    aftermath = Aftermath(record, workload.story, house.dsn, opening, balance)
+    aftermath = Aftermath(record, workload.story, house.dsn, began, opening, balance)
     faults, seconds = healed(house, aftermath, pace.heal_seconds)
     stragglers = stragglers_of(aftermath)
     workload.repeat()

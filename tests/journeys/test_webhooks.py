@@ -1,5 +1,7 @@
 """Outbound webhooks: signed, in order, tried again, and ended by who wants no more (AC-85)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.journeys.people import Person, Town
@@ -10,18 +12,26 @@ from tests.journeys.wire import reason_of
 PATH = "/api/webhook-endpoints"
 
 
-def registered(person: Person, receiver: Receiver, *types: str, **more: Any) -> dict[str, Any]:
+@contextmanager
+def registered(
+    person: Person, receiver: Receiver, *types: str, **more: Any
+) -> Iterator[dict[str, Any]]:
+    """Have an endpoint for the length of the block; nothing is sent to a closed port later on."""
     body = {"url": receiver.url, "event_types": list(types) or ["*"]} | more
     made: dict[str, Any] = person.made(PATH, body)
     assert made["secret"].startswith("whsec_")
-    return made
+    yield made
+    person.ask("DELETE", f"{PATH}/{made['id']}")
 
 
 def test_what_happens_is_delivered_signed_and_in_order(town: Town, customer: Person) -> None:
     account = town.account(customer)
-    with receiving() as receiver, receiving() as bank:
-        endpoint = registered(customer, receiver)
-        registered(town.admin, bank, "payment.completed", scope="all")
+    with (
+        receiving() as receiver,
+        receiving() as bank,
+        registered(customer, receiver) as endpoint,
+        registered(town.admin, bank, "payment.completed", scope="all"),
+    ):
         payment = customer.payment(account, "10.00")
         customer.made(f"/api/payments/{payment['id']}/process")
         [completed] = receiver.of("payment.completed")
@@ -37,12 +47,10 @@ def test_what_happens_is_delivered_signed_and_in_order(town: Town, customer: Per
         assert receiver.of("balance.updated")[-1].told["data"]["balance"] == "990.00"
         heard = bank.of("payment.completed")
         assert payment["id"] in {each.told["data"]["id"] for each in heard}
-        customer.ask("DELETE", f"{PATH}/{endpoint['id']}")
 
 
 def test_a_secret_is_replaced_without_a_gap(customer: Person) -> None:
-    with receiving() as receiver:
-        endpoint = registered(customer, receiver, "payment.created")
+    with receiving() as receiver, registered(customer, receiver, "payment.created") as endpoint:
         path = f"{PATH}/{endpoint['id']}"
         newer = customer.made(f"{path}/rotate-secret")
         assert newer["secret"] != endpoint["secret"]
@@ -56,9 +64,11 @@ def test_a_secret_is_replaced_without_a_gap(customer: Person) -> None:
 
 
 def test_a_failure_is_tried_again_and_a_farewell_is_taken(town: Town, customer: Person) -> None:
-    with receiving() as receiver:
+    with (
+        receiving() as receiver,
+        registered(customer, receiver, "account.opened", description="Mine") as endpoint,
+    ):
         receiver.answers = [(500, {}), (302, {"location": receiver.url}), (204, {})]
-        endpoint = registered(customer, receiver, "account.opened", description="Mine")
         path = f"{PATH}/{endpoint['id']}"
         town.account(customer)
         first, second = receiver.of("account.opened", 2)[:2]
@@ -82,8 +92,7 @@ def test_a_failure_is_tried_again_and_a_farewell_is_taken(town: Town, customer: 
 
 
 def test_endpoints_are_their_owners_business(town: Town, customer: Person) -> None:
-    with receiving() as receiver:
-        endpoint = registered(customer, receiver, "ping")
+    with receiving() as receiver, registered(customer, receiver, "ping") as endpoint:
         path, stranger = f"{PATH}/{endpoint['id']}", town.customer()
         assert reason_of(stranger.ask("GET", path)) == "insufficient_permissions"
         assert reason_of(stranger.ask("DELETE", path)) == "insufficient_permissions"

@@ -1,5 +1,6 @@
 """The judge of the drills: it believes the clients, and finds what was lost or done twice."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +12,7 @@ from ledger.events.payment import PaymentCompleted
 from ledger.events.transfer import TransferBooked
 from ledger.identity import new_id
 from ops.benches.draw import Draw
-from ops.faults.checks import Aftermath, stragglers_of, strayed, unfinished
+from ops.faults.checks import Aftermath, faults_of, stragglers_of, strayed, unfinished
 from ops.faults.depths import told_canaries
 from ops.faults.mutants import MUTANTS
 from ops.faults.orders import NONE, Orders, give, orders_file, taken
@@ -22,14 +23,17 @@ from ops.faults.steps import PLACES
 from ops.faults.supervised import PARTS, SupervisedHouse
 from ops.faults.trouble import Crash, Kill, OfParts, OfServers, Stop, drawn, swept
 from projections import leases
+from schema.postgres import connect
 from tests.workers.log import append, created, started
 from workers import claims
+from workers.jobs import Cause, JobWanted, ask
 
 STORY = "drill-test"
+BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def after(dsn: str, *outcomes: Outcome) -> Aftermath:
-    return Aftermath(Record(list(outcomes)), STORY, dsn, {}, lambda _: "0.00")
+    return Aftermath(Record(list(outcomes)), STORY, dsn, BEGAN, {}, lambda _: "0.00")
 
 
 def moved(number: int) -> Moved:
@@ -144,6 +148,21 @@ def test_work_that_is_not_over_is_counted(database: str) -> None:
     payment_id = new_id()
     append(database, (f"payment-{payment_id}", created()), (f"payment-{payment_id}", started()))
     assert stragglers_of(after(database, Paid(f"{STORY}.1", payment_id, "a", 100))) == 1
+
+
+def test_only_work_that_was_asked_for_in_the_drill_is_the_drills(database: str) -> None:
+    with connect(database, "ledgerbank_app") as connection:
+        for number, seconds in enumerate((-1, 0, 1)):
+            wanted = JobWanted(
+                actor="nobody",
+                queue="system",
+                subject_type="test",
+                subject_id="-",
+                cause=str(number),
+            )
+            ask(connection, wanted, Cause(correlation_id="-"), BEGAN + timedelta(seconds=seconds))
+    assert stragglers_of(after(database)) == 2
+    assert [line.partition(":")[0] for line in faults_of(after(database))] == ["I9 open job"] * 2
 
 
 @pytest.mark.parametrize(("mutant", "found"), [("no-fencing", {}), (None, {"I9": 1})])
