@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from eventsourcing.persistence import JSONTranscoder, Notification, StoredEvent
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
@@ -81,6 +81,7 @@ def test_the_class_and_the_upcasters_agree_on_the_version(kind: type[Event]) -> 
 
 
 @every_shape
+@settings(max_examples=settings().max_examples // 10)
 @given(data=st.data())
 def test_every_event_survives(kind: type[Event], data: st.DataObject) -> None:
     envelope = data.draw(envelopes(kind))

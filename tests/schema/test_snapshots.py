@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.commands.asked import Loaded
@@ -17,6 +17,7 @@ every_stream_type = pytest.mark.parametrize("name", STREAM_TYPES)
 
 
 @every_stream_type
+@settings(max_examples=settings().max_examples // 10)
 @given(st.data())
 def test_a_state_comes_back_as_it_was(name: str, data: st.DataObject) -> None:
     loaded = Loaded(

@@ -3,20 +3,21 @@
 import pytest
 
 from ops.long_log.bench import MIB, Line
-from ops.long_log.work import WORKS
+from ops.long_log.work import works
 from ops.settings import read_settings
 from tests.ops.cli.books import head
 from tests.ops.cli.shell import Shell
 
 LONG = ("generate", "follow", "rebuild ")
-QUICK = [what for what in WORKS if not what.startswith(LONG)]
 
 
 def test_every_piece_of_work_is_done_whole(demo: Shell) -> None:
     dsn, settings = demo.environment["DATABASE_URL"], read_settings(demo.environment)
     end = head(dsn)
-    for what in QUICK:
-        done, seconds = WORKS[what](settings, dsn, end)
+    for what, work in works(("accounts",)).items():
+        if what.startswith(LONG):
+            continue
+        done, seconds = work(settings, dsn, end)
         assert done == (end if seconds is None else 1), what
 
 
