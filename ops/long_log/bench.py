@@ -17,8 +17,9 @@ import msgspec
 from ops import telemetry
 from ops.benches.deployment import Broken, deployed
 from ops.benches.machine import this_machine
-from ops.long_log.work import WORKS
+from ops.long_log.work import works
 from ops.settings import Settings
+from projections.catalogue import BY_NAME
 from schema.postgres import connect
 
 KIB, MIB = 1_024, 1_024 * 1_024
@@ -43,21 +44,28 @@ class Line(msgspec.Struct, frozen=True):
         return f"| {self.what} | {pace} | {self.resident_bytes / MIB:.0f} MiB |"
 
 
-def measure(what: str, settings: Settings, dsn: str, events: int, told: Pipe) -> None:
+class Asked(msgspec.Struct, frozen=True):
+    """What is measured: a log of so many events, and these read models of it."""
+
+    events: int
+    models: tuple[str, ...]
+
+
+def measure(what: str, settings: Settings, dsn: str, asked: Asked, told: Pipe) -> None:
     """Do one piece of work in this process, and tell how it went."""
     telemetry.configure("warning", "text")
     began = time.perf_counter()
-    done, seconds = WORKS[what](settings, dsn, events)
+    done, seconds = works(asked.models)[what](settings, dsn, asked.events)
     seconds = seconds or time.perf_counter() - began
     resident = getrusage(RUSAGE_SELF).ru_maxrss * KIB
     told.send(msgspec.to_builtins(Line(what, done, seconds, resident)))
 
 
-def alone(what: str, settings: Settings, dsn: str, events: int) -> Line:
+def alone(what: str, settings: Settings, dsn: str, asked: Asked) -> Line:
     """Do one piece of work in a process of its own; raises `Broken` when it fails."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=measure, args=(what, settings, dsn, events, theirs))
+    process = context.Process(target=measure, args=(what, settings, dsn, asked, theirs))
     process.start()
     theirs.close()
     try:
@@ -71,12 +79,14 @@ def alone(what: str, settings: Settings, dsn: str, events: int) -> Line:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--events", type=click.IntRange(1_000), default=1_000_000, show_default=True,
               help="How long the log is.")  # fmt: skip
+@click.option("--model", "names", type=click.Choice(tuple(BY_NAME)), multiple=True,
+              default=tuple(BY_NAME), help="Make this read model; without it all.")  # fmt: skip
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Where the throw-away server keeps its data: the disk that is measured.",
 )
-def bench(*, events: int, folder: Path | None) -> None:
+def bench(*, events: int, names: tuple[str, ...], folder: Path | None) -> None:
     """Measure what people ask of a long log, and print a Markdown table. Exit 1: a check failed."""
     telemetry.configure("warning", "text")
     try:
@@ -84,8 +94,9 @@ def bench(*, events: int, folder: Path | None) -> None:
             print(this_machine(deployment), file=sys.stderr)
             dsn = deployment.database("long_log")
             print(*HEADS, sep="\n", flush=True)
-            for what in WORKS:
-                print(alone(what, deployment.settings(dsn), dsn, events).shown(), flush=True)
+            asked = Asked(events, names)
+            for what in works(names):
+                print(alone(what, deployment.settings(dsn), dsn, asked).shown(), flush=True)
                 settle(dsn)
     except Broken as broken:
         print(f"error: {broken}", file=sys.stderr)

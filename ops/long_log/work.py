@@ -1,7 +1,7 @@
 """What is measured on a long log: each piece of work as its verb or route does it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
 from threading import Thread
@@ -21,7 +21,7 @@ from ops.sealing import seal_now, signer
 from ops.settings import Settings
 from ops.what_if.replaying import replayed
 from ops.what_if.rules import Limits, Rules
-from projections.catalogue import ALL, BY_NAME
+from projections.catalogue import BY_NAME
 from projections.log import head_position
 from projections.rebuild import rebuild, verify
 from projections.runner import Runner
@@ -38,14 +38,15 @@ def generating(settings: Settings, dsn: str, events: int) -> tuple[int, None]:
     return uvloop.run(generate(settings, dsn, events)), None
 
 
-def following(settings: Settings, dsn: str, _: int) -> tuple[int, None]:
-    """Bring all read models from nothing to the head, as the process does that follows the log."""
-    runner = Runner(dsn, ALL, keks_of(settings), holder="bench")
+def following(names: Sequence[str], settings: Settings, dsn: str, _: int) -> tuple[int, None]:
+    """Bring read models from nothing to the head, as the process does that follows the log."""
+    projectors = [BY_NAME[name] for name in names]
+    runner = Runner(dsn, projectors, keks_of(settings), holder="bench")
     thread = Thread(target=runner.run)
     with connect(dsn, statement_timeout_ms=0) as connection:
         thread.start()
         try:
-            wait_until_read(connection)
+            wait_until_read(connection, names)
             return head_position(connection), None
         finally:
             runner.stop()
@@ -120,15 +121,26 @@ def asking(what: str, settings: Settings, dsn: str, _: int) -> tuple[int, float]
     return 1, median(times)
 
 
-WORKS: dict[str, Work] = {
+def works(names: Sequence[str]) -> dict[str, Work]:
+    """Return every line of the table in the order in which it is measured, with these models."""
+    many = f"all {len(names)} read models" if len(names) > 1 else names[0]
+    return {
+        **LOG,
+        f"follow the log, {many}": partial(following, names),
+        **{f"rebuild {name}, fold to swap": partial(rebuilding, name) for name in names},
+        **({"`projections verify accounts`": checking} if "accounts" in names else {}),
+        **QUESTIONS,
+    }
+
+
+LOG: dict[str, Work] = {
     "generate by real decisions": generating,
     "seal: hash, tree, sign": sealing,
     "`audit verify`: leaves, chain, roots, signatures": proving,
     "`ledger check`: every invariant": auditing,
     "`replay --what-if`: other limits": supposing,
-    f"follow the log, all {len(ALL)} read models": following,
-    **{f"rebuild {name}, fold to swap": partial(rebuilding, name) for name in BY_NAME},
-    "`projections verify accounts`": checking,
+}
+QUESTIONS: dict[str, Work] = {
     "100 newest events": partial(asking, "tail"),
     "100 events from the middle": partial(asking, "middle"),
     "search by type": partial(asking, "type"),
@@ -138,4 +150,3 @@ WORKS: dict[str, Work] = {
     "search by time": partial(asking, "time"),
     "search for a text nobody wrote (reads everything)": partial(asking, "text"),
 }
-"""Every line of the table, in the order in which it is measured."""
