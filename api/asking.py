@@ -25,11 +25,15 @@ REFUSED_FROM = 400
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """Where commands are handed in: the ledger, the epoch of its store, the key of fingerprints."""
+    """Where commands are handed in: the ledger, the epoch of its store, the key of fingerprints.
+
+    `earlier` are keys before it, with which requests were fingerprinted that may be repeated.
+    """
 
     handle: Handle
     epoch: str
     secret: bytes
+    earlier: tuple[bytes, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,11 +124,13 @@ def idempotency_of(call: Call) -> Idempotency | None:
     """Return the key of this call within the caller's own keys, and what it stands for."""
     if call.idempotency_key is None:
         return None
-    principal = call.principal
+    principal, desk = call.principal, call.use(Desk)
     owner = call.client_address if principal.id is None else principal.id
     scope = f"{'address' if principal.id is None else principal.kind}:{owner}"
-    request_hash = fingerprint(call.use(Desk).secret, call.scope, call.document)
-    return Idempotency(scope, call.idempotency_key, request_hash)
+    request_hash, *earlier = (
+        fingerprint(each, call.scope, call.document) for each in (desk.secret, *desk.earlier)
+    )
+    return Idempotency(scope, call.idempotency_key, request_hash, tuple(earlier))
 
 
 def answer_of(answer: Answer, outcome: Outcome, epoch: str) -> Bare:

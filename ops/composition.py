@@ -9,6 +9,7 @@ import msgspec
 from ledger.application import Ledger
 from ledger.policies.limits import Rules
 from ledger.tasks import end
+from ops.index_keys import admit
 from ops.settings import Settings
 from schema.bell import Bell
 from schema.postgres import Pool, open_pool
@@ -20,18 +21,26 @@ SECONDS_PER_MINUTE = 60
 
 
 class Books(msgspec.Struct, frozen=True):
-    """A started ledger and what it stands on."""
+    """A started ledger and what it stands on.
+
+    `earlier_keys` are index keys before the present one that requests may be known by.
+    """
 
     ledger: Ledger
     vault: KeyVault
     pool: Pool
     rules: Rules
     epoch: str
+    earlier_keys: tuple[bytes, ...]
 
 
 @asynccontextmanager
 async def open_books(settings: Settings, dsn: str) -> AsyncIterator[Books]:
-    """Start the ledger of this process; stop it, with nothing half done, at the end."""
+    """Start the ledger of this process; stop it, with nothing half done, at the end.
+
+    Raises `SettingsRefused` for an index key that the claims were not made with.
+    """
+    earlier_keys = await asyncio.to_thread(admit, settings, dsn)
     pool = await open_pool(dsn, settings.core.pool_size, "ledgerbank_app")
     keks = KeyEncryptionKeys(settings.identity.data_key_encryption_keys)
     vault = KeyVault(pool, keks, settings.core.index_key)
@@ -40,7 +49,7 @@ async def open_books(settings: Settings, dsn: str) -> AsyncIterator[Books]:
     await ledger.start(committed=bell.ring)
     ringing = asyncio.create_task(bell.run())
     try:
-        yield Books(ledger, vault, pool, rules, (await store.head()).epoch)
+        yield Books(ledger, vault, pool, rules, (await store.head()).epoch, earlier_keys)
     finally:
         await ledger.stop()
         await end(ringing)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
+from psycopg import Connection
 
 from ledger.application import Ledger
 from ledger.commands.audit import RecordSecurityEvent
@@ -20,7 +21,7 @@ from schema.postgres import Pool
 
 OF_ONE_PROCESS = frozenset({
     "HOST", "PORT", "PUBLIC_URL", "POOL_SIZE", "DATA_DIR", "PG_BIN", "LOG_LEVEL", "LOG_FORMAT",
-    "DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL",
+    "DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "PREVIOUS_INDEX_KEY",
 })  # fmt: skip
 """Settings in which processes of one deployment may differ."""
 
@@ -66,6 +67,18 @@ def digests_of(settings: Settings) -> dict[str, str]:
     }
 
 
+def rekey_digests(connection: Connection[Any], settings: Settings, before: bytes) -> None:
+    """Have the digests that `before` made of these settings made with their own key.
+
+    Any other digest stays: its setting has changed, and the next start tells that.
+    """
+    told = [(name, each) for name, each in values_of(settings) if name != "INDEX_KEY"]
+    names = [name for name, _ in told]
+    old = [digest_of(before, name, value) for name, value in told]
+    new = [digest_of(settings.core.index_key, name, value) for name, value in told]
+    connection.execute(REKEY, (names, old, new))
+
+
 def values_of(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield every setting by the name of its variable."""
     for name, group in GROUPS.items():
@@ -88,6 +101,11 @@ def digest_of(key: bytes, name: str, value: str) -> str:
     return hmac.digest(key, f"setting\x1f{name}\x1f{value}".encode(), hashlib.sha256).hex()[:32]
 
 
+REKEY = b"""
+UPDATE work.configuration AS known SET digest = made.after
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS made (name, before, after)
+WHERE known.name = made.name AND known.digest = made.before
+"""
 LOCK = "LOCK TABLE work.configuration IN SHARE ROW EXCLUSIVE MODE"
 KNOWN = "SELECT name, digest FROM work.configuration"
 KEEP = """

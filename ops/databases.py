@@ -18,6 +18,7 @@ from ops.embedded.postgres import (
     postgres,
     prepare,
 )
+from ops.index_keys import admit
 from ops.settings import Settings, SettingsRefused
 from schema.migrate import migrate, pending
 from schema.postgres import NotDurable, connect, durable
@@ -82,6 +83,14 @@ def migrated_database(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def ready_database(settings: Settings) -> Iterator[str]:
+    """Give the address of a database that a server with these keys may run on."""
+    with fit_database(settings) as dsn:
+        admit(settings, dsn)
+        yield dsn
+
+
+@contextmanager
+def fit_database(settings: Settings) -> Iterator[str]:
     """Give the address of a database that a server may run on (config.md §2, rules 7 and 8)."""
     refuse_library_shortcut()
     with database(settings) as dsn:

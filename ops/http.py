@@ -250,6 +250,7 @@ def uses_of(
             handle=counting(ledger.handle, books.pool),
             epoch=books.epoch,
             secret=settings.core.index_key,
+            earlier=books.earlier_keys,
         ),
         Watch: Watch(ledger.current, ledger.reading),
         Reading: Reading(

@@ -4,7 +4,6 @@ A key that was generated is replaced by a generated one. A key that is kept else
 there first; what is left to do here is done with the one that is given now.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from ops.readmodels import keks_of
 from ops.sealing import seal_now, signer
 from ops.settings import Settings, SettingsRefused, generated
 from ops.settings.generated import AUDIT_KEY, DATA_KEYS, FILE, SECRET
-from ops.settings.secrets import key_ring
+from ops.settings.secrets import key_ring, symmetric_key
 from ops.signing_in import tokens_of
 from schema.postgres import connect
 from schema.seals import KeyEncryptionKeys, WrappedKey
@@ -154,6 +153,8 @@ def made_here(settings: Settings, name: str) -> bool:
             return key_ring(kept) == identity.data_key_encryption_keys
         case generated.AUDIT_KEY:
             return kept == identity.audit_signing_key
+        case generated.INDEX_KEY:
+            return symmetric_key(kept) == settings.core.index_key
         case _:
             return kept == identity.jwt_secret
 
@@ -161,29 +162,16 @@ def made_here(settings: Settings, name: str) -> bool:
 def refuse_company(dsn: str) -> None:
     """Raise `StillRunning` while anybody else is connected with the database."""
     with connect(dsn, "ledgerbank_app") as connection:
-        row = connection.execute(COMPANY).fetchone()
-    if row is not None and row[0]:
-        raise StillRunning(row[0])
+        others = company(connection)
+    if others:
+        raise StillRunning(others)
 
 
-class Rotation(msgspec.Struct, frozen=True):
-    """How keys of a purpose are replaced, and what is told of it by the settings before and after.
+def company(connection: Connection[Any]) -> int:
+    """Return how many others are connected with the database."""
+    row = connection.execute(COMPANY).fetchone()
+    return 0 if row is None else int(row[0])
 
-    `help` says which keys those are.
-    """
-
-    help: str
-    renew: Callable[[Settings, str], None]
-    tell: Callable[[Settings, Settings, str], Rotated]
-
-
-ROTATIONS: dict[str, Rotation] = {
-    "jwt": Rotation("The secret that tokens are signed with.", replace_token_secret, token_secret),
-    "data": Rotation("The key that people's data keys are wrapped under.",
-                     renew_data_keys, data_keys),
-    "audit": Rotation("The key that checkpoints are signed with.", renew_audit_key, audit_key),
-}  # fmt: skip
-"""Every purpose whose keys can be replaced, by the flag that asks for it."""
 
 UNKNOWN = b"SELECT DISTINCT wrapped_by FROM log.data_keys WHERE wrapped_by <> ALL(%s) ORDER BY 1"
 OTHERS = b"""

@@ -14,12 +14,13 @@ from ops.bank_work import Outside
 from ops.banking import open_banks
 from ops.composition import open_books
 from ops.mailing import mail_actor
-from ops.readmodels import making, process_name
+from ops.readmodels import keks_of, making, process_name
 from ops.sealing import signer
 from ops.settings import Settings
 from ops.telling import Tell, telling
 from schema.codec import decode_envelope
 from schema.postgres import connect
+from schema.webhook_secrets import WebhookSecrets
 from workers import bank_schedules, due_holds, due_payments, purges
 from workers.attempts import Actor
 from workers.bank_process import BANKS
@@ -154,7 +155,7 @@ def webhooks_of(settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell) 
         clock=database_clock,
         books=books,
         tell=tell,
-        index_key=settings.core.index_key,
+        secrets=WebhookSecrets(settings.core.index_key, keks_of(settings)),
         private=settings.jobs.webhook_allow_private,
     )
 

@@ -1,7 +1,5 @@
 """The vault: data keys at hand for seconds, so that an erased key is soon gone in every process."""
 
-import hashlib
-import hmac
 import time
 from collections.abc import Collection
 
@@ -14,6 +12,7 @@ from ledger.append.ports import Unavailable
 from ledger.decisions.view import NotLoaded, PrivateRow
 from ledger.events.event import Sealed
 from ledger.identity import new_id
+from schema.index_keys import keyed_hash
 from schema.postgres import Pool
 from schema.seals import (
     SELECT_BY_KID,
@@ -79,8 +78,7 @@ class KeyVault:
 
     def digest(self, *parts: str | int) -> str:
         """Return the keyed hash (hex) that stands for `parts` in claims."""
-        text = "\x1f".join(map(str, parts))
-        return hmac.digest(self.index_key, text.encode(), hashlib.sha256).hex()
+        return keyed_hash(self.index_key, *parts)
 
     async def fetch(self, subjects: Collection[str] = (), kids: Collection[str] = ()) -> None:
         """Bring keys to hand; what is not found is known as lost for a while.

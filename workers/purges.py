@@ -42,7 +42,7 @@ class Purges(msgspec.Struct, frozen=True):
         """Return the kinds of work."""
         steps: dict[str, tuple[Step, ...]] = {
             "purge_tokens": (purge_tokens,),
-            "purge_idempotency": (self.purge_answers,),
+            "purge_idempotency": (self.purge_answers, self.purge_keys),
             "purge_claims": (purge_claims,),
             "purge_jobs": (self.purge_jobs, self.purge_deliveries, purge_letters),
         }
@@ -74,6 +74,10 @@ class Purges(msgspec.Struct, frozen=True):
         row = connection.execute(ANSWERS, values).fetchone()
         assert row is not None, "a statement that counts has one row"
         return int(row[0])
+
+    def purge_keys(self, connection: Connection[Any], at: datetime) -> int:
+        """Forget index keys that were replaced: no answer of their time is left."""
+        return connection.execute(KEYS, (at - self.kept.answers,)).rowcount
 
     def purge_jobs(self, connection: Connection[Any], at: datetime) -> int:
         """Forget jobs that are over; dead ones are told by their dead letters."""
@@ -130,6 +134,7 @@ WITH place AS (
 )
 SELECT count(*) FROM over
 """
+KEYS = b"UPDATE log.index_keys SET sealed = NULL WHERE sealed IS NOT NULL AND replaced_at < %s"
 CLAIMS = b"""
 DELETE FROM log.claims WHERE (namespace, key) IN (
     SELECT namespace, key FROM log.claims WHERE expires_at < %s LIMIT %s

@@ -10,8 +10,9 @@ from psycopg import Connection
 from ledger.commands.webhook_endpoint import DisableEndpoint
 from ledger.errors import Reason, Refused
 from ledger.policies.outside import target_of
-from ledger.policies.signatures import secret_of, signature
+from ledger.policies.signatures import signature
 from ledger.times import utc_text
+from schema.webhook_secrets import WebhookSecrets
 from workers.attempts import Actor, Completed, Discarded, Run, Verdict
 from workers.books import Books
 from workers.database import Clock, Pool, transaction
@@ -40,21 +41,21 @@ Tell = Callable[[int, str, str | None], dict[str, Any]]
 
 
 class Receiver(msgspec.Struct, frozen=True):
-    """Where a delivery goes, and the ids of the secrets that sign it."""
+    """Where a delivery goes, and the secrets that sign it."""
 
     url: str
     viewer: str | None
-    secret_ids: tuple[str, ...]
+    secrets: tuple[bytes, ...]
 
 
 class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
-    """Sends deliveries; `index_key` derives secrets, `private` hosts may be told too."""
+    """Sends deliveries; `private` hosts may be told too."""
 
     pool: Pool
     clock: Clock
     books: Books
     tell: Tell
-    index_key: bytes
+    secrets: WebhookSecrets
     private: bool
     delays_ms: tuple[int, ...] = DELAYS_MS
 
@@ -76,7 +77,7 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
             delivery = delivery_by_id(connection, run.job.subject_id)
             if delivery is None or delivery.status != "pending":
                 return Completed()
-            receiver = receiver_of(connection, delivery.endpoint_id, at)
+            receiver = self.receiver_of(connection, delivery.endpoint_id, at)
             if receiver is None:
                 dropped(connection, delivery, "endpoint_disabled", at)
                 return Completed()
@@ -93,18 +94,29 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
             raise Failed(Reason.URL_NOT_ALLOWED)
         raise Failed(Reason.NOTIFICATION_DELIVERY_FAILED)
 
+    def receiver_of(
+        self, connection: Connection[Any], endpoint_id: str, at: datetime
+    ) -> Receiver | None:
+        """Return where deliveries of an active endpoint go; None when it takes none."""
+        row = connection.execute(RECEIVER, (endpoint_id,)).fetchone()
+        if row is None:
+            return None
+        url, scope, user_id, secret_id, previous, rotated_at = row
+        both = previous is not None and rotated_at > utc_text(at - BOTH_SIGN)
+        signing = self.secrets.of(connection, (secret_id, previous) if both else (secret_id,))
+        return Receiver(url, None if scope == "all" else user_id, tuple(signing))
+
     def sent(self, delivery: Delivery, receiver: Receiver, at: datetime) -> Result:
         """Send a delivery once; return what came of it."""
         told = self.tell(delivery.position, delivery.event_type, receiver.viewer)
         body = msgspec.json.encode(told | {"id": delivery.id})
         timestamp = int(at.timestamp())
-        secrets = [secret_of(self.index_key, each) for each in receiver.secret_ids]
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "LedgerBank-Webhooks/1",
             "webhook-id": delivery.id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(secrets, delivery.id, timestamp, body),
+            "webhook-signature": signature(list(receiver.secrets), delivery.id, timestamp, body),
         }
         try:
             target = target_of(receiver.url, private=self.private)
@@ -145,18 +157,6 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
         """Tell an endpoint nothing more."""
         command = DisableEndpoint(endpoint_id=delivery.endpoint_id, cause=cause)
         self.books.handle(command, run.job.context)
-
-
-def receiver_of(connection: Connection[Any], endpoint_id: str, at: datetime) -> Receiver | None:
-    """Return where deliveries of an active endpoint go; None when it takes none."""
-    row = connection.execute(RECEIVER, (endpoint_id,)).fetchone()
-    if row is None:
-        return None
-    url, scope, user_id, secret_id, previous, rotated_at = row
-    both = previous is not None and rotated_at > utc_text(at - BOTH_SIGN)
-    return Receiver(
-        url, None if scope == "all" else user_id, (secret_id, previous) if both else (secret_id,)
-    )
 
 
 RECEIVER = b"""

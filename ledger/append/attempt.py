@@ -104,7 +104,7 @@ class Attempts:
         key = submission.asked.idempotency
         if earlier.command_id == submission.command_id and earlier.answer is None:
             return Verdict(position=earlier.last_position)
-        same = key is None or key.request_hash == earlier.request_hash
+        same = key is None or key.asked_for(earlier.request_hash)
         if not same or earlier.answer is None or earlier.answer_key is None:
             refused = Refused(Reason.IDEMPOTENCY_KEY_REUSED, position=earlier.last_position)
             return Verdict(refused=refused)

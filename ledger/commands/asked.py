@@ -10,11 +10,19 @@ from ledger.events.event import Sealed
 
 
 class Idempotency(msgspec.Struct, frozen=True):
-    """Who asked (`scope`), under which key, and a keyed hash of what was asked (http.md §1.9)."""
+    """Who asked (`scope`), under which key, and a keyed hash of what was asked (http.md §1.9).
+
+    `earlier_hashes` are made with the index keys before the present one, as the first may be.
+    """
 
     scope: str
     key: str
     request_hash: bytes
+    earlier_hashes: tuple[bytes, ...] = ()
+
+    def asked_for(self, request_hash: bytes | None) -> bool:
+        """Say whether a hash that was kept stands for this request."""
+        return request_hash == self.request_hash or request_hash in self.earlier_hashes
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -125,6 +125,10 @@ WHERE first.recorded_at::timestamptz
 SELECT wrapped_by, 'error', count(*) || ' data keys are wrapped under a key that is not configured',
     'ledgerbank config check'
 FROM log.data_keys WHERE wrapped_by <> ALL(%(wrapping)s) GROUP BY wrapped_by
+UNION ALL
+SELECT key_id, 'error', 'is the key of the claims, INDEX_KEY is another',
+    'ledgerbank keys rotate --index'
+FROM log.index_keys WHERE replaced_at IS NULL AND key_id <> %(index_key)s
 """,
     "durability": """
 SELECT name, 'error', 'is off: acknowledged commands could be lost',

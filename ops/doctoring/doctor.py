@@ -23,6 +23,7 @@ from ops.readmodels import keks_of
 from ops.settings import Settings
 from projections.leftovers import LOCK
 from projections.log import head_position
+from schema.index_keys import id_of
 from schema.migrate import known, pending
 from schema.postgres import connect
 
@@ -71,6 +72,7 @@ def values(settings: Settings) -> dict[str, Any]:
         "durable": settings.core.env != "test",
         "seal_seconds": settings.jobs.seal_interval_seconds,
         "wrapping": list(settings.identity.data_key_encryption_keys),
+        "index_key": id_of(settings.core.index_key),
         "index_names": list(wanted),
         "index_statements": list(wanted.values()),
     }

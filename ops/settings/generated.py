@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 FILE = "keys.json"
 SECRET, PREVIOUS = "JWT_SECRET", "JWT_PREVIOUS_KEYS"
+INDEX_KEY, PREVIOUS_INDEX = "INDEX_KEY", "PREVIOUS_INDEX_KEY"
 DATA_KEYS, AUDIT_KEY = "DATA_KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEY"
 
 
@@ -38,7 +39,7 @@ def signing_key() -> str:
 
 MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY_BASE": lambda: secrets.token_urlsafe(48),
-    "INDEX_KEY": random_key,
+    INDEX_KEY: random_key,
     SECRET: lambda: secrets.token_urlsafe(64),
     DATA_KEYS: ring_of_one,
     "TOKEN_ENCRYPTION_KEYS": ring_of_one,
@@ -83,6 +84,31 @@ def add_data_key(data_dir: Path) -> None:
         number = kept[DATA_KEYS].count(",") + 2
         ring = f"k{number}:{random_key()},{kept[DATA_KEYS]}"
         store(data_dir / FILE, kept | {DATA_KEYS: ring})
+
+
+def replace_index_key(data_dir: Path) -> None:
+    """Have another index key; the one before it is kept until everything is under this one."""
+    with alone(data_dir / f"{FILE}.lock"):
+        kept = stored(data_dir / FILE)
+        changed = {INDEX_KEY: random_key(), PREVIOUS_INDEX: kept[INDEX_KEY]}
+        store(data_dir / FILE, kept | changed)
+
+
+def put_back_index_key(data_dir: Path) -> None:
+    """Have the index key of before again, if a generated one was to take its place."""
+    with alone(data_dir / f"{FILE}.lock"):
+        kept = stored(data_dir / FILE)
+        if PREVIOUS_INDEX in kept:
+            kept[INDEX_KEY] = kept.pop(PREVIOUS_INDEX)
+            store(data_dir / FILE, kept)
+
+
+def forget_previous_index_key(data_dir: Path) -> None:
+    """Keep the index key of before no longer."""
+    with alone(data_dir / f"{FILE}.lock"):
+        kept = stored(data_dir / FILE)
+        if kept.pop(PREVIOUS_INDEX, None) is not None:
+            store(data_dir / FILE, kept)
 
 
 @contextmanager

@@ -41,6 +41,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     pg_bin: Annotated[Path | None, Is(read=kinds.path)]
     secret_key_base: Annotated[str, Is(read=secrets.at_least(32), secret=True, required=True)]
     index_key: Annotated[bytes, Is(read=secrets.symmetric_key, secret=True, required=True)]
+    previous_index_key: Annotated[bytes | None, Is(read=secrets.symmetric_key, secret=True)]
     demo_mode: Annotated[bool, Is(read=kinds.flag, default="off")]
     log_level: Annotated[
         str, Is(read=kinds.one_of("debug", "info", "warning", "error"), default="info")

@@ -9,7 +9,15 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from ops.settings import environment as variables
-from ops.settings.generated import PREVIOUS, SECRET, KeysUnreadable, kept_keys, new_keys
+from ops.settings.generated import (
+    INDEX_KEY,
+    PREVIOUS,
+    PREVIOUS_INDEX,
+    SECRET,
+    KeysUnreadable,
+    kept_keys,
+    new_keys,
+)
 from ops.settings.groups import Banking, Core, Flags, Http, Identity, Jobs, Money
 from ops.settings.rules import broken
 from ops.settings.setting import Environment, Setting
@@ -139,6 +147,8 @@ def add_keys(values: dict[str, Any], *, keep_keys: bool) -> list[str]:
     given = {name for name in keys if values[name]}
     if SECRET in given:
         keys.pop(PREVIOUS, None)
+    if INDEX_KEY in given:
+        keys.pop(PREVIOUS_INDEX, None)
     for name, raw in keys.items():
         if name not in given:
             values[name] = SETTINGS[name].read(raw)

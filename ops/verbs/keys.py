@@ -8,20 +8,23 @@ import click
 
 from ledger.commands.audit import RecordSecurityEvent
 from ops.banking import ring_of
-from ops.databases import migrated_database, ready_database
+from ops.databases import fit_database, migrated_database
 from ops.failures import CheckFailed
+from ops.index_keys import admit
 from ops.output import Output
 from ops.projecting import record
-from ops.rotations import ROTATIONS, Rotated
-from ops.sealing import seal_now, signer
+from ops.purposes import INDEX, ROTATIONS
+from ops.rotations import Rotated
+from ops.sealing import signer
 from ops.settings import Settings
 from ops.signing_in import tokens_of
+from schema import index_keys
 from schema.postgres import connect
 from schema.resealing import reseal
 from schema.signatures import ALGORITHM
 
 COLUMNS = ("purpose", "kid", "algorithm", "use", "count")
-TOKENS = "tokens"
+TOKENS, HASH = "tokens", "HMAC-SHA-256"
 Row = tuple[str, str, str, str, int | None]
 
 
@@ -39,7 +42,12 @@ def list_keys(output: Output) -> None:
     """
     settings = output.settings()
     with migrated_database(settings) as dsn:
-        found = [*token_keys(settings), *data_keys(settings, dsn), *audit_keys(settings, dsn)]
+        found = [
+            *token_keys(settings),
+            *data_keys(settings, dsn),
+            *audit_keys(settings, dsn),
+            *hashing_keys(settings, dsn),
+        ]
     output.table([dict(zip(COLUMNS, row, strict=True)) for row in found], COLUMNS)
 
 
@@ -60,7 +68,9 @@ def rotate(output: Output, /, **asked: bool) -> None:
     """Replace a key; processes use the new one from the next start on.
 
     What the key before it made stays good: tokens until they are replaced again, checkpoints for
-    ever, data keys by being wrapped anew. A key that is kept elsewhere is changed there first.
+    ever, data keys by being wrapped anew, claims by being made again while nobody else runs. A key
+    that is kept elsewhere is changed there first; an index key before it is given this once as
+    PREVIOUS_INDEX_KEY.
     """
     purposes = [name for name, wanted in asked.items() if wanted]
     if len(purposes) != 1:
@@ -68,13 +78,14 @@ def rotate(output: Output, /, **asked: bool) -> None:
     if purposes == [TOKENS]:
         return reseal_tokens(output)
     rotation, settings = ROTATIONS[purposes[0]], output.settings()
-    with ready_database(settings) as dsn:
+    with fit_database(settings) as dsn:
+        if purposes != [INDEX]:
+            admit(settings, dsn)
         rotation.renew(settings, dsn)
         after = output.settings()
         done = rotation.tell(settings, after, dsn)
         asyncio.run(record(after, dsn, RecordSecurityEvent(event=done.event())))
-        if done.purpose == "audit":
-            seal_now(after, dsn)
+        rotation.finish(after, dsn)
     return tell(output, done)
 
 
@@ -140,12 +151,29 @@ def audit_keys(settings: Settings, dsn: str) -> Iterator[Row]:
         yield "audit", kid, ALGORITHM, "verifying", count
 
 
+def hashing_keys(settings: Settings, dsn: str) -> Iterator[Row]:
+    """Yield the key of claims, and those before it that repeated requests are known by."""
+    own = index_keys.id_of(settings.core.index_key)
+    [(count,)] = counted(dsn, HASHED)
+    with connect(dsn, "ledgerbank_app") as connection:
+        used, earlier = index_keys.in_use(connection), index_keys.earlier_ids(connection)
+    fits = used is None or used.key_id == own
+    yield INDEX, own, HASH, "hashing" if fits else "unused", count if fits else 0
+    if used is not None and not fits:
+        yield INDEX, used.key_id, HASH, "missing", count
+    for kid in earlier:
+        yield INDEX, kid, HASH, "recognising", None
+
+
 def counted(dsn: str, query: bytes) -> Sequence[tuple[Any, ...]]:
     """Return key ids with how much each is needed for."""
     with connect(dsn, "ledgerbank_app") as connection:
         return connection.execute(query).fetchall()
 
 
+HASHED = b"""
+SELECT count(*) FROM log.claims WHERE namespace IN ('email', 'payment_fingerprint', 'connection')
+"""
 WRAPPED = b"SELECT wrapped_by, count(*) FROM log.data_keys GROUP BY 1"
 SIGNED = b"""
 SELECT key_id, count(tree_size) FROM log.audit_keys LEFT JOIN log.checkpoints USING (key_id)

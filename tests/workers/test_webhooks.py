@@ -7,7 +7,9 @@ from typing_extensions import override
 
 from ledger.commands.command import Command, Context
 from ledger.identity import new_id
+from schema.webhook_secrets import WebhookSecrets
 from tests.journeys.receiver import Receiver, receiving
+from tests.projections.history import KEKS
 from tests.workers.conftest import Room
 from workers.attempts import attempt
 from workers.books import Books, Payment
@@ -43,7 +45,7 @@ class Post:
             clock=room.clock,
             books=self.clerk,
             tell=lambda position, name, _: {"type": name, "position": position},
-            index_key=KEY,
+            secrets=WebhookSecrets(KEY, KEKS),
             private=private,
         ).actor()
         room.change(ENDPOINT, self.endpoint, new_id(), url, new_id())

@@ -29,7 +29,7 @@ SAID = {
     "service rotate": ("printed once", "--id"),
     "service disable": ("for good", "--id"),
     "keys list": ("never the keys",),
-    "keys rotate": ("--jwt", "--tokens", "--data", "--audit", "from the next start"),
+    "keys rotate": ("--jwt", "--tokens", "--data", "--audit", "--index", "from the next start"),
     "users list": ("newest first", "--id", "--email", "--role", "--status", "--limit"),
     "users show": ("one user", "--id", "--email"),
     "users suspend": ("Keep a user out", "--id", "--email"),
