@@ -1,7 +1,8 @@
 """The rotation of the index key: every keyed hash beside the log is made again, or kept good.
 
 Claims are made again in one transaction; secrets of webhooks, and the key itself for requests that
-are repeated, are kept sealed. A run that is killed is finished by the next one.
+are repeated, are kept sealed. A run that is killed is finished by the next one. What the log itself
+holds of keyed hashes stays as it is: nothing is looked up by them.
 """
 
 from typing import Any

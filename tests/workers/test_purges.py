@@ -81,6 +81,19 @@ def test_finished_jobs_go_and_dead_letters_stay(room: Room, purge: dict[str, Run
     assert room.rows("SELECT status FROM work.deliveries ORDER BY 1") == [("dead",), ("delivered",)]
 
 
+def test_replaced_index_keys_go_with_the_last_answer_of_their_time(
+    room: Room, purge: dict[str, Run]
+) -> None:
+    for name, age in {"old": 2 * DAY, "young": DAY / 2}.items():
+        room.change(INDEX_KEY, name, room.clock.now - age, new_id())
+    done(room, purge, "purge_idempotency")
+    found = room.rows("SELECT key_id FROM log.index_keys WHERE sealed IS NOT NULL")
+    assert found == [("young",)]
+
+
+INDEX_KEY = """
+INSERT INTO log.index_keys (key_id, replaced_at, kid, sealed) VALUES (%s, %s, %s, 'key'::bytea)
+"""
 COMMAND = """
 INSERT INTO log.commands (
     scope, key, command_id, request_hash, first_position, last_position, answer, answer_key,

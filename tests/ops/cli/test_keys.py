@@ -15,6 +15,7 @@ from ops.sealing import signer
 from ops.settings import read_settings
 from ops.settings.generated import signing_key
 from ops.signing_in import tokens_of
+from schema.index_keys import id_of
 from schema.token_ring import TokenRing
 from tests.api.crafted_tokens import PEM
 from tests.ops.cli.books import rows
@@ -70,6 +71,7 @@ def test_ids_are_listed_and_no_keys(kept: Shell) -> None:
         ("tokens", "k1", "AES-256-GCM", "sealing"),
         ("data", "k1", "AES-256-GCM", "sealing"),
         ("audit", signer(read_settings(kept.environment)).key_id, "Ed25519", "signing"),
+        ("index", id_of(b"i" * 32), "HMAC-SHA-256", "hashing"),
     ]
     said = kept("keys", "list").out
     settings = read_settings(kept.environment)
