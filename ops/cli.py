@@ -5,11 +5,13 @@ broker unreachable.
 """
 
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from typing_extensions import override
 
 from ops.output import Output
@@ -66,21 +68,45 @@ class Verbs(click.Group):
             return None
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(module), name)
+        give_flags_of_all(command)
         return command
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
-@click.option(
-    "--env-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Read settings from a file; the environment wins.",
+def note(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Take a flag of all verbs, wherever it was said, into what printing follows."""
+    assert parameter.name is not None, "an option has a name"
+    if value:
+        known = context.obj or Output()
+        context.obj = msgspec.structs.replace(known, **{parameter.name: value})
+
+
+def flags_of_all() -> list[click.Parameter]:
+    """Return the flags of all verbs."""
+    file = click.Path(path_type=Path, exists=True, dir_okay=False)
+    flag = partial(click.Option, callback=note, expose_value=False)
+    return [
+        flag(["--json", "as_json"], is_flag=True, help="Print machine-readable JSON."),
+        flag(["--env-file"], type=file, help="Read settings from a file; the environment wins."),
+        flag(["--quiet"], is_flag=True, help="Print results only, no progress."),
+    ]
+
+
+def give_flags_of_all(command: click.Command) -> None:
+    """Let a verb and those below it take the flags of all, which may so be said anywhere."""
+    if not any(each.name == "as_json" for each in command.params):
+        command.params += flags_of_all()
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            give_flags_of_all(below)
+
+
+@click.group(
+    cls=Verbs, params=flags_of_all(), context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.option("--quiet", is_flag=True, help="Print results only, no progress.")
 @click.pass_context
-def cli(context: click.Context, *, as_json: bool, env_file: Path | None, quiet: bool) -> None:
+def cli(context: click.Context) -> None:
     """LedgerBank: an event-sourced ledger and banking backend."""
-    context.obj = Output(as_json=as_json, quiet=quiet, env_file=env_file)
+    context.obj = context.obj or Output()
 
 
 def main(arguments: list[str] | None = None) -> Any:

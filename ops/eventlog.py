@@ -89,11 +89,14 @@ class EventLog:
             left = None if left is None else left - len(page)
 
     def tail(self, wanted: Filter) -> Iterator[LoggedEvent]:
-        """Yield events that fit as they are recorded, for ever."""
+        """Yield events that fit as they are recorded, until the last one wanted, or for ever."""
         while True:
+            ends = wanted.last is not None and self.head() >= wanted.last
             for event in self.every(wanted, None):
                 yield event
                 wanted = msgspec.structs.replace(wanted, first=event.position + 1)
+            if ends:
+                return
             time.sleep(POLL_SECONDS)
 
     def raw(self, position: int) -> bytes | None:

@@ -1,5 +1,6 @@
 """What a failed verb says, and with which code it ends."""
 
+import errno
 import sys
 
 import httpx2
@@ -67,8 +68,19 @@ def code_of_surroundings(failure: BaseException) -> int:
             return told(UNREACHABLE, f"the broker cannot be reached: {first_line(failure)}")
         case httpx2.TransportError():
             return told(UNREACHABLE, f"the server cannot be reached: {first_line(failure)}")
+        case OSError():
+            return code_of_files(failure)
         case _:
             raise failure
+
+
+def code_of_files(failure: OSError) -> int:
+    """Say which file cannot be used, or that there is no room; re-raises what is neither."""
+    if failure.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return told(FAILED, f"{failure.strerror}: what was begun is not whole")
+    if isinstance(failure.filename, str):
+        return told(MISCONFIGURED, f"{failure.filename}: {failure.strerror}")
+    raise failure
 
 
 def told(code: int, *lines: str) -> int:

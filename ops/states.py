@@ -57,6 +57,14 @@ class States:
         assert row is not None, "a function has a result"
         return int(row[0])
 
+    def reached(self, at: int | str) -> int:
+        """Return where a moment lies. Refused: `invalid_position`."""
+        if isinstance(at, str):
+            return self.position_at(at)
+        if not 1 <= at <= (head := self.log.head()):
+            raise Refused(Reason.INVALID_POSITION, head=head)
+        return at
+
     def state(self, stream_id: str, until: Until) -> StreamState:
         """Return a stream as it was; refused when nothing had happened to it by then."""
         if type_of(stream_id) not in STREAM_TYPES:

@@ -12,7 +12,9 @@ from projections.shadow import NEW
 CHUNK_ROWS = 20_000
 
 
-def differences(live: Connection, copy: Connection, table: Table[Any]) -> list[str]:
+def differences(
+    live: Connection, copy: Connection, table: Table[Any], suffix: str = NEW
+) -> list[str]:
     """Return `table key` of rows that only one copy has, or has otherwise.
 
     Both connections are in a database transaction of their own. Every row counts in a digest of
@@ -21,10 +23,10 @@ def differences(live: Connection, copy: Connection, table: Table[Any]) -> list[s
     """
     with ThreadPoolExecutor(1) as beside:
         live_digest = beside.submit(digest, live, table, "")
-        if digest(copy, table, NEW) == live_digest.result():
+        if digest(copy, table, suffix) == live_digest.result():
             return []
     unmatched: set[tuple[str, int]] = set()
-    ours, theirs = fingerprints(live, table, ""), fingerprints(copy, table, NEW)
+    ours, theirs = fingerprints(live, table, ""), fingerprints(copy, table, suffix)
     for chunk in ours:
         unmatched ^= chunk
         unmatched ^= next(theirs, set())

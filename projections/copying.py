@@ -42,18 +42,23 @@ class Watch(Protocol):
 
 
 class Copy:
-    """The copy in the making. `share` is how much of the time it may work, from 0 to 1."""
+    """The copy in the making. `share` is how much of the time it may work, from 0 to 1.
 
-    def __init__(
+    One with the suffix of checks is only looked at: it is never indexed, remembered or put in
+    place.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # what, with which keys, who looks on, and how
         self,
         dsn: str,
         projector: Projector,
         keks: KeyEncryptionKeys,
         progress: Progress | None,
         share: float = 1,
+        suffix: str = shadow.NEW,
     ) -> None:
         self.dsn, self.projector, self.keks = dsn, projector, keks
-        self.progress, self.share = progress, share
+        self.progress, self.share, self.suffix = progress, share, suffix
         self.connection = connect(dsn, "ledgerbank_read", statement_timeout_ms=0)
         self.watch: Watch | None = None
         self.kept = self.indexed = self.compared = False
@@ -70,9 +75,24 @@ class Copy:
 
     def start(self) -> None:
         """Begin with empty tables."""
-        leftovers.begin(self.connection, self.projector)
+        if self.remembered:
+            leftovers.begin(self.connection, self.projector)
+        else:
+            shadow.create(self.connection, self.projector.tables, self.suffix)
         self.indexed = self.compared = False
         self.forget()
+
+    @property
+    def remembered(self) -> bool:
+        """Say whether it may be put in place one day, by somebody else if need be."""
+        return self.suffix == shadow.NEW
+
+    def end(self) -> None:
+        """Leave nothing behind, unless it is kept."""
+        if not self.remembered:
+            shadow.drop(self.connection, self.projector.tables, self.suffix)
+        elif not self.kept:
+            leftovers.forget(self.connection, self.projector)
 
     def go_on(self) -> bool:
         """Go on with what somebody has left, if there is such a copy."""
@@ -88,7 +108,7 @@ class Copy:
         """Fold up to where the live tables are, then index; return whether they hold anything."""
         live = live_position(self.connection, self.projector.name)
         self.fold_to(live or head_position(self.connection))
-        if not self.indexed:
+        if self.remembered and not self.indexed:
             with self.connection.transaction():
                 shadow.build_indexes(self.connection, self.projector.tables)
                 self.mark(indexed=True, compared=self.compared)
@@ -97,8 +117,9 @@ class Copy:
     def mark(self, *, indexed: bool, compared: bool) -> None:
         """Remember what has been done."""
         self.indexed, self.compared = indexed, compared
-        name = self.projector.name
-        leftovers.mark(self.connection, name, indexed=indexed, compared=compared)
+        if self.remembered:
+            name = self.projector.name
+            leftovers.mark(self.connection, name, indexed=indexed, compared=compared)
 
     def catch_up(self) -> None:
         """Fold until the head is near."""
@@ -129,7 +150,7 @@ class Copy:
         tasks = relevant(self.projector, batch)
         needing = needs(tasks)
         self.known.learn(self.connection, batch, needing.streams)
-        self.fold.rows.read(self.connection, needing.keys, shadow.NEW)
+        self.fold.rows.read(self.connection, needing.keys, self.suffix)
         (apply if self.watch is None else self.watch.apply)(tasks, self.fold)
         self.folded += lines[-1][0] - self.position
         self.position = lines[-1][0]
@@ -142,8 +163,9 @@ class Copy:
     def write(self) -> None:
         """Write what was folded into the shadow tables, and how far that is."""
         with self.connection.transaction():
-            self.fold.rows.write(self.connection, shadow.NEW)
-            leftovers.reached(self.connection, self.projector.name, self.position)
+            self.fold.rows.write(self.connection, self.suffix)
+            if self.remembered:
+                leftovers.reached(self.connection, self.projector.name, self.position)
         self.fold.rows.wrote(ROWS_MAX)
 
     def tell(self, end: int) -> None:
@@ -203,12 +225,13 @@ def copying(  # noqa: PLR0913  # what, with which keys, who looks on, and how
     *,
     resume: bool = False,
     share: float = 1,
+    suffix: str = shadow.NEW,
 ) -> Iterator[Copy]:
     """Make shadow tables for as long as the block runs; one rebuild per projection at a time.
 
     They stay when the block says that they are `kept`, or when somebody interrupts it.
     """
-    copy = Copy(dsn, projector, keks, progress, share)
+    copy = Copy(dsn, projector, keks, progress, share, suffix)
     with copy.connection as connection:
         locked = connection.execute(TRY_LOCK, (LOCK, projector.name)).fetchone()
         if locked is None or not locked[0]:
@@ -224,8 +247,7 @@ def copying(  # noqa: PLR0913  # what, with which keys, who looks on, and how
             raise
         finally:
             if not connection.broken:
-                if not copy.kept:
-                    leftovers.forget(connection, projector)
+                copy.end()
                 connection.execute(END, (projector.name,))
 
 

@@ -39,6 +39,7 @@ class Looked(msgspec.Struct):
 
     projector: Projector
     share: float = 1
+    suffix: str = NEW
     names: list[str] = []
     drifts: list[Drift] = []
 
@@ -46,21 +47,20 @@ class Looked(msgspec.Struct):
         """Compare all rows, or a share of them chosen by their keys."""
         for table in self.projector.tables:
             if self.share < 1:
-                self.names += sampled_differences(live, copy, table, self.share)
+                self.names += sampled_differences(live, copy, table, self)
             else:
-                self.names += differences(live, copy, table)
+                self.names += differences(live, copy, table, self.suffix)
         for name in self.names[:SHOWN_MAX]:
             told, _, key = name.partition(" ")
             table = next(each for each in self.projector.tables if each.name == told)
-            self.drifts.append(
-                Drift(told, key, row_of(live, table, "", key), row_of(copy, table, NEW, key))
-            )
+            ours, theirs = row_of(live, table, "", key), row_of(copy, table, self.suffix, key)
+            self.drifts.append(Drift(told, key, ours, theirs))
         return self.names
 
 
-def compared(projector: Projector, share: float) -> tuple[Looked, Comparison]:
+def compared(projector: Projector, share: float, suffix: str = NEW) -> tuple[Looked, Comparison]:
     """Return a comparison and where it notes what it finds."""
-    looked = Looked(projector, share)
+    looked = Looked(projector, share, suffix)
     return looked, looked.compare
 
 
@@ -127,12 +127,12 @@ def row_of(connection: Connection, table: Table[Any], suffix: str, key: str) -> 
 
 
 def sampled_differences(
-    live: Connection, copy: Connection, table: Table[Any], share: float
+    live: Connection, copy: Connection, table: Table[Any], looked: Looked
 ) -> list[str]:
     """Return `table key` of the rows that differ among a share of all keys."""
     ours, theirs = (
-        fingerprints(connection, table, suffix, share)
-        for connection, suffix in ((live, ""), (copy, NEW))
+        fingerprints(connection, table, suffix, looked.share)
+        for connection, suffix in ((live, ""), (copy, looked.suffix))
     )
     keys = ours.keys() | theirs.keys()
     return sorted(f"{table.name} {key}" for key in keys if ours.get(key) != theirs.get(key))

@@ -59,9 +59,11 @@ def forget(connection: Connection, projector: Projector, *, tables: bool = True)
 
 
 def forget_abandoned(connection: Connection, projector: Projector) -> None:
-    """Drop a copy that nobody is working on, in the caller's database transaction."""
-    row = connection.execute(ABANDONED, (LOCK, projector.name, projector.name)).fetchone()
+    """Drop copies that nobody is working on, in the caller's database transaction."""
+    name, checked = projector.name, f"read.{projector.tables[0].name}{shadow.CHECK}"
+    row = connection.execute(ABANDONED, (LOCK, name, name, checked)).fetchone()
     if row is not None and row[0]:
+        shadow.drop(connection, projector.tables, shadow.CHECK)
         forget(connection, projector)
 
 
@@ -80,5 +82,6 @@ UPDATE read.rebuilds SET indexed = %s, compared = %s, updated_at = now() WHERE p
 """
 FORGOTTEN = "DELETE FROM read.rebuilds WHERE projection = %s"
 ABANDONED = """
-SELECT pg_try_advisory_xact_lock(%s, hashtext(%s)) FROM read.rebuilds WHERE projection = %s
+SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))
+WHERE EXISTS (SELECT FROM read.rebuilds WHERE projection = %s) OR to_regclass(%s) IS NOT NULL
 """

@@ -92,7 +92,7 @@ def rebuild(  # noqa: PLR0913  # what, where, with which keys, how, and who look
 
 def look(copy: Copy, share: float) -> Looked:
     """Fold up to where the live tables are, compare what is to be compared, and note it."""
-    looked, comparison = compared(copy.projector, share)
+    looked, comparison = compared(copy.projector, share, copy.suffix)
     if copy.follow_live() and share > 0 and not copy.compared:
         copy.compare(comparison)
         copy.mark(indexed=True, compared=True)
@@ -123,10 +123,11 @@ def verify(  # noqa: PLR0913  # what, with which keys, who looks on, and how clo
 ) -> Report:
     """Compare the live read model with a fold of the log; raises `Differs`.
 
-    Nothing changes but the note of the newest check. With `trace` some of the rows that differ
+    Nothing changes but the note of the newest check, and a copy that waits for its swap or for
+    somebody to go on with it is left alone. With `trace` some of the rows that differ
     come with the position at which they part from the log.
     """
-    with copying(dsn, projector, keks, progress) as copy:
+    with copying(dsn, projector, keks, progress, suffix=shadow.CHECK) as copy:
         looked = look(copy, share)
         if looked.names:
             position = copy.position

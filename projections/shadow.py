@@ -7,7 +7,7 @@ from psycopg import Connection, sql
 
 from projections.rows import Table
 
-NEW, OLD = "__new", "__old"
+NEW, OLD, CHECK = "__new", "__old", "__check"
 
 
 def create(connection: Connection, tables: Iterable[Table[Any]], suffix: str = NEW) -> None:

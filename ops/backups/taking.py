@@ -56,14 +56,17 @@ def mark(dsn: str, folder: Folder, name: str) -> Mark:
     return marked
 
 
-def receiving(settings: Settings, dsn: str, folder: Folder) -> list[list[str]]:
-    """Return the programs that make the slot, and receive what is written until they are ended."""
-    folder.wal.mkdir(parents=True, exist_ok=True)
-    receive = [program(settings, "pg_receivewal"), "--dbname", dsn, "--slot", SLOT]
-    return [
-        [*receive, "--create-slot", "--if-not-exists"],
-        [*receive, "--directory", str(folder.wal), "--synchronous", "--no-password"],
-    ]
+def receiving(settings: Settings, dsn: str, folder: Folder) -> list[str]:
+    """Make the slot; return the program that receives what is written until it is ended.
+
+    Raises `BackupFailed`, and `psycopg.OperationalError` where there is no database.
+    """
+    with connect(dsn):
+        folder.wal.mkdir(parents=True, exist_ok=True)
+    source = ("--dbname", dsn, "--slot", SLOT, "--no-password")
+    run(settings, "pg_receivewal", *source, "--create-slot", "--if-not-exists")
+    return [program(settings, "pg_receivewal"), *source, "--directory", str(folder.wal),
+            "--synchronous"]  # fmt: skip
 
 
 def standing(connection: Connection[Any]) -> tuple[int, str]:

@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import disk_usage
-from time import time
 from typing import Any
 
 import redis
 from cryptography.exceptions import InvalidTag
+from msgspec import MsgspecError
 
 from ledger.times import utc_text
 from ops.audits.reading import Terms, audited
+from ops.backups.folder import Folder
 from ops.composition import rules_of
 from ops.doctoring.asked import asked
 from ops.doctoring.complaint import Complaint
@@ -29,29 +29,33 @@ from schema.postgres import connect
 
 FREE_SHARE = 0.10
 AUDITED_MAX = 100_000
-BACKUP_SECONDS_MAX = 26 * 3_600
+BACKUP_AGE_MAX = timedelta(hours=26)
 BROKER_SECONDS = 2
 MADE = re.compile(r"^CREATE (?:UNIQUE )?INDEX (\w+) ON[^;]*;", re.MULTILINE)
 DROPPED = re.compile(r"^DROP INDEX (?:IF EXISTS )?(?:\w+\.)?(\w+)", re.MULTILINE)
 """Statements of migrations stand at the beginning of a line."""
 
 
-def look(settings: Settings, dsn: str, *, whole: bool, bar: Bar) -> Iterator[Complaint]:
+def look(
+    settings: Settings, dsn: str, *, whole: bool, folder: Path | None, bar: Bar
+) -> Iterator[Complaint]:
     """Yield what is found, check by check; a `whole` look audits the log however long it is."""
-    yield from glance(settings, dsn, statement_timeout_ms=0)
+    yield from glance(settings, dsn, statement_timeout_ms=0, folder=folder)
     with connect(dsn) as connection:
         head = head_position(connection)
     yield from invariants(settings, dsn, head, whole=whole, bar=bar)
 
 
-def glance(settings: Settings, dsn: str, *, statement_timeout_ms: int) -> Iterator[Complaint]:
-    """Yield what is found without folding the log."""
+def glance(
+    settings: Settings, dsn: str, *, statement_timeout_ms: int, folder: Path | None = None
+) -> Iterator[Complaint]:
+    """Yield what is found without folding the log; `folder` is where the backups are."""
     yield from migrations(dsn)
     with connect(dsn, statement_timeout_ms=statement_timeout_ms) as connection:
         yield from asked(connection, values(settings))
     yield from broker(settings)
     yield from disk(settings)
-    yield from backups(settings)
+    yield from backups(settings, folder)
 
 
 def migrations(dsn: str) -> Iterator[Complaint]:
@@ -138,19 +142,21 @@ def disk(settings: Settings) -> Iterator[Complaint]:
         yield Complaint("disk", "ok", "", "")
 
 
-def backups(settings: Settings) -> Iterator[Complaint]:
-    """Say how old the newest backup is, where the embedded server keeps the data."""
-    folder = settings.core.data_dir / "backups"
-    ages, repair = [], f"ledgerbank backup take --to {folder}"
-    if folder.is_dir():
-        for each in folder.iterdir():
-            with suppress(OSError):
-                ages.append(time() - each.stat().st_mtime)
-    if not ages:
-        detail = f"none in {folder}"
-        yield Complaint("backups", "warning", "backup", detail, repair)
-    elif min(ages) > BACKUP_SECONDS_MAX:
-        detail = f"the newest is {min(ages) / 3600:.0f} hours old"
+def backups(settings: Settings, named: Path | None) -> Iterator[Complaint]:
+    """Say how old the newest base backup is; a folder that was not named is the data folder's."""
+    folder = named or settings.core.data_dir / "backups"
+    repair = f"ledgerbank backup take --to {folder}"
+    try:
+        taken = Folder(folder).taken()
+    except (OSError, MsgspecError) as unreadable:
+        yield Complaint("backups", "warning", "backup", f"cannot be read: {unreadable}", repair)
+        return
+    if not taken:
+        yield Complaint("backups", "warning", "backup", f"none in {folder}", repair)
+        return
+    age = datetime.now(UTC) - datetime.fromisoformat(taken[-1].taken_at)
+    if age > BACKUP_AGE_MAX:
+        detail = f"the newest is {age // timedelta(hours=1)} hours old"
         yield Complaint("backups", "warning", "backup", detail, repair)
     else:
         yield Complaint("backups", "ok", "", "")

@@ -16,6 +16,7 @@ from ops.proving.anchors import add_anchor, anchors_in
 from ops.proving.database import Wanted
 from ops.proving.report import Report
 from ops.sealing import seal_now, signer
+from ops.verbs.files import OUT
 from projections import proofs
 from projections.proofs import Inclusion
 from projections.tree_heads import shown
@@ -24,7 +25,6 @@ from schema.postgres import connect, open_pool
 from schema.signatures import ALGORITHM, UnreadableKey, key_id_of, public_bytes, public_pem
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-OUT = click.Path(path_type=Path, dir_okay=False)
 POSITION = click.IntRange(1)
 
 

@@ -1,7 +1,6 @@
 """Verbs about backups: take them, name moments, look at them, restore any moment."""
 
 import signal
-import subprocess
 from pathlib import Path
 
 import click
@@ -46,9 +45,7 @@ def stream(output: Output, path: Path) -> None:
     """Receive what the database writes, as it is written, until told to stop."""
     settings = output.settings()
     with database(settings) as dsn:
-        prepared, receive = receiving(settings, dsn, parts(path))
-        subprocess.run(prepared, check=True)  # noqa: S603  # PostgreSQL's own
-        process = spawn(receive, signal.SIGTERM)
+        process = spawn(receiving(settings, dsn, parts(path)), signal.SIGTERM)
         ending = signal.getsignal(signal.SIGTERM)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:

@@ -1,5 +1,7 @@
 """The verb that looks at everything: `ledgerbank doctor` (proof.md P-11)."""
 
+from pathlib import Path
+
 import click
 import msgspec
 
@@ -12,12 +14,14 @@ from ops.output import Output
 
 @click.command
 @click.option("--full", "whole", is_flag=True, help="Audit the log however long it is.")
+@click.option("--backups", "folder", type=click.Path(path_type=Path, file_okay=False),
+              help="The folder of backups; that of the data folder otherwise.")  # fmt: skip
 @click.pass_obj
-def doctor(output: Output, *, whole: bool) -> None:
+def doctor(output: Output, *, whole: bool, folder: Path | None) -> None:
     """Check everything a deployment stands on; tell what repairs each fault. Exit 1 on an error."""
     settings = output.settings()
     with database(settings) as dsn, output.progress("doctor") as bar:
-        found = list(look(settings, dsn, whole=whole, bar=bar))
+        found = list(look(settings, dsn, whole=whole, folder=folder, bar=bar))
     worst = worst_of(each.status for each in found)
     shown = {"status": worst, "checks": [msgspec.structs.asdict(each) for each in found]}
     output.tell(shown, *(line(each) for each in found), f"all in all: {worst}")

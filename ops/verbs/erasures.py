@@ -8,6 +8,7 @@ import msgspec
 from ops.databases import migrated_database
 from ops.erasures import applied, erasures_of, register, registered
 from ops.output import Output
+from ops.verbs.files import OUT
 from schema.postgres import connect
 
 COLUMNS = ("user_id", "erasure_id", "position")
@@ -19,7 +20,7 @@ def erasures() -> None:
 
 
 @erasures.command("list")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a register.")
+@click.option("--out", type=OUT, help="Write a register.")
 @click.pass_obj
 def list_erasures(output: Output, out: Path | None) -> None:
     """List everybody whom the log says to be deleted, by id; to be kept beside the backups."""

@@ -94,6 +94,7 @@ def show(output: Output, position: int, *, raw: bool) -> None:
 @click.option("--type", help="Only this type.")
 @click.option("--actor", help="Only what this person or service causes.")
 @click.option("--from", "first", type=int, help="From this position; without it, from now on.")
+@click.option("--to", "last", type=int, help="Up to this position; ends there.")
 @click.option("-f", "--follow", is_flag=True, default=True, help="Go on for ever (it always does).")
 @click.option("--limit", type=click.IntRange(1), help="End after so many events.")
 @click.pass_obj

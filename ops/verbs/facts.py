@@ -10,6 +10,7 @@ from ledger.errors import CATALOGUE
 from ops import VERSION
 from ops.output import Output
 from ops.settings.masked import masked
+from ops.verbs.files import OUT
 
 
 @click.command
@@ -43,7 +44,7 @@ def show(output: Output) -> None:
 
 
 @click.command
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file.")
+@click.option("--out", type=OUT, help="Write to a file.")
 @click.pass_obj
 def openapi(output: Output, out: Path | None) -> None:
     """Print the OpenAPI document of the HTTP interface."""
@@ -54,7 +55,7 @@ def openapi(output: Output, out: Path | None) -> None:
         print(document.decode())
     else:
         out.write_bytes(document + b"\n")
-        output.say(f"written to {out}")
+        output.tell({"file": str(out)}, f"written to {out}")
 
 
 @click.command

@@ -15,6 +15,7 @@ from ops.incidents import FORMAT, Beginning, events_of, lines, replayed, states_
 from ops.log_files import Unfit
 from ops.output import Output
 from ops.verbs.events import open_log
+from ops.verbs.files import OUT
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 WINDOW = re.compile(r"([0-9]{1,5})([mhd])", re.ASCII)
@@ -44,7 +45,7 @@ def incident() -> None:
 @click.option("--window", type=Window(), default="48h", show_default=True,
               help="Also what moved with it in this time, up to now.")  # fmt: skip
 @click.option("--redact", is_flag=True, help="Leave out texts and where requests came from.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
+@click.option("--out", type=OUT, required=True,
               help="The file to write.")  # fmt: skip
 @click.pass_obj
 def export(output: Output, account_id: str, window: timedelta, out: Path, *, redact: bool) -> None:

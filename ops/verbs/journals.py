@@ -10,6 +10,7 @@ from psycopg import Connection
 from ledger.errors import Reason, Refused
 from ops.databases import migrated_database
 from ops.output import Output
+from ops.verbs.files import OUT
 from ops.verbs.moments import Time
 from projections.journals.export import exported
 from projections.journals.formats import FORMATS
@@ -26,7 +27,7 @@ READ = ["accounts", "postings"]
 @click.option("--at", type=Time(), help="Only what was booked up to this time.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OUT,
     required=True,
     help="Where to write it.",
 )

@@ -11,6 +11,7 @@ from ops.output import Output
 from ops.settings import SettingsRefused
 from ops.statistics import statistics
 from ops.verbs.events import events, open_log
+from ops.verbs.files import OUT
 
 
 @events.command
@@ -32,7 +33,7 @@ def stats(output: Output) -> None:
 
 
 @events.command
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
+@click.option("--out", type=OUT, required=True,
               help="The file to write.")  # fmt: skip
 @click.option("--stream", help="Only this stream.")
 @click.option("--from", "first", type=click.IntRange(1), default=1, help="From this position.")

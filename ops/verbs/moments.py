@@ -1,11 +1,15 @@
 """Moments of the log as flags of a verb: a time, or a position."""
 
+import re
 from datetime import datetime
 
 import click
 from typing_extensions import override
 
 from ledger.times import utc_text
+
+DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+"""A position; more digits than these are none of any log."""
 
 
 class Time(click.ParamType[str]):
@@ -16,12 +20,12 @@ class Time(click.ParamType[str]):
     @override
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+            moment = datetime.fromisoformat(value.strip().upper())
+            if moment.tzinfo is None:
+                self.fail(f"{value!r} lacks its offset from UTC", param, ctx)
+            return utc_text(moment)
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a time like 2025-03-31T23:59:59Z", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} lacks its offset from UTC", param, ctx)
-        return utc_text(moment)
 
 
 class Moment(click.ParamType[int | str]):
@@ -33,4 +37,4 @@ class Moment(click.ParamType[int | str]):
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | str:
-        return int(value) if value.isdecimal() else Time().convert(value, param, ctx)
+        return int(value) if DIGITS.fullmatch(value) else Time().convert(value, param, ctx)

@@ -13,6 +13,7 @@ from ops.failures import CheckFailed
 from ops.output import Output
 from ops.readmodels import keks_of
 from ops.settings import Settings
+from ops.verbs.files import OUT
 from ops.verbs.moments import Moment
 from ops.verbs.what_if import what_if
 from projections.catalogue import BY_NAME
@@ -47,7 +48,7 @@ class Replayed(msgspec.Struct, frozen=True):
 @click.option(
     "--until", type=Moment(), metavar="POS|TIME", help="As of this moment; else the head."
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
+@click.option("--out", type=OUT,
               help="Write every row to a file, one JSON object to a line.")  # fmt: skip
 @click.option("--digest", "short", is_flag=True, help="Print the position and its digest only.")
 @click.option("--compare-live", "compared", is_flag=True,

@@ -12,6 +12,7 @@ from ledger.events.recorded import EVENT_TYPES
 from ops.databases import migrated_database
 from ops.failures import CheckFailed
 from ops.output import Output
+from ops.verbs.files import OUT
 from schema.codec import decode_envelope
 from schema.contracts.events import FILE, entry_of, faults, made, name_of, published, text_of
 from schema.contracts.events import version_of as version_of_entry
@@ -98,7 +99,7 @@ def unreadable(
 @schema.command
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OUT,
     default=Path(__file__).parents[2] / "schema" / "contracts" / FILE,
     help="Where to write it; the published file otherwise.",
 )

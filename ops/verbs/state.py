@@ -5,41 +5,24 @@ from typing import Any
 
 import click
 import msgspec
-from typing_extensions import override
 
-from ledger.errors import Refused
 from ops.databases import migrated_database
 from ops.explaining import PREFIX, explain
 from ops.output import Output
 from ops.readmodels import keks_of
 from ops.states import END, States, StreamState, Until, differences
 from ops.verbs.events import open_log
-from projections.filters import moment
+from ops.verbs.moments import Moment, Time
 
-read_time = moment("time")
 COLUMNS = ("position", "recorded_at", "type", "delta", "balance_after", "kind", "who", "command_id")
-
-
-class Instant(click.ParamType[str]):
-    """An RFC 3339 time with its offset."""
-
-    name = "time"
-
-    @override
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Read a time as the log writes it."""
-        try:
-            return read_time(value)
-        except Refused:
-            self.fail(f"{value!r} is no RFC 3339 time with offset", param, ctx)
 
 
 @click.command
 @click.argument("stream")
 @click.option("--version", type=click.IntRange(1), help="After so many of its events.")
-@click.option("--at", type=Instant(), help="As it was at this time.")
-@click.option("--known-at", type=Instant(),
-              help="What counted by --at, as far as it was known then.")  # fmt: skip
+@click.option("--at", type=Moment(), help="As it was at this time or position.")
+@click.option("--known-at", type=Moment(),
+              help="What counted by the time --at, as far as it was known then.")  # fmt: skip
 @click.option("--diff", nargs=2, metavar="A B", help="What changed between two versions or times.")
 @click.option("--explain", "explained", is_flag=True, help="The entries that made up a balance.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True,
@@ -63,21 +46,22 @@ def state(output: Output, /, stream: str, **asked: Any) -> None:
 
 def refuse_nonsense(stream: str, asked: dict[str, Any]) -> None:
     """Refuse flags that do not go together."""
-    given = {name for name in ("version", "at", "known_at", "diff") if asked[name]}
+    given = {name for name in ("version", "at", "known_at", "diff") if asked[name] is not None}
     if asked["explained"]:
         if given - {"at"} or not stream.startswith(PREFIX):
             raise click.UsageError("--explain is of an account, and goes with --at alone")
     elif given not in ({"known_at"}, {"at", "known_at"}) and len(given) > 1:
         raise click.UsageError("one of --version, --at (with --known-at) and --diff")
+    if asked["known_at"] is not None and isinstance(asked["at"], int):
+        raise click.UsageError("with --known-at, --at is a time")
 
 
 def until(states: States, asked: dict[str, Any]) -> Until:
     """Return how far the flags want the stream folded."""
-    if asked["known_at"]:
-        known = states.position_at(asked["known_at"])
-        return Until(position=known, at=asked["at"])
-    if asked["at"]:
-        return Until(position=states.position_at(asked["at"]))
+    if asked["known_at"] is not None:
+        return Until(position=states.reached(asked["known_at"]), at=asked["at"])
+    if asked["at"] is not None:
+        return Until(position=states.reached(asked["at"]))
     return Until(version=asked["version"] or END)
 
 
@@ -85,7 +69,7 @@ def end(states: States, told: str) -> Until:
     """Return what a word of --diff means: a version, or a time."""
     if told.isdecimal():
         return Until(version=int(told))
-    return Until(position=states.position_at(Instant().convert(told, None, None)))
+    return Until(position=states.reached(Time().convert(told, None, None)))
 
 
 def told_of(shown: StreamState) -> dict[str, Any]:
@@ -93,11 +77,11 @@ def told_of(shown: StreamState) -> dict[str, Any]:
     return {"version": shown.version, "updated_at": shown.updated_at, **shown.state}
 
 
-def show_entries(output: Output, stream: str, at: str | None, limit: int) -> None:
+def show_entries(output: Output, stream: str, at: int | str | None, limit: int) -> None:
     """Print the entries behind a balance, newest first."""
     settings = output.settings()
     with open_log(output) as log:
-        position = log.head() if at is None else States(log).position_at(at)
+        position = log.head() if at is None else States(log).reached(at)
     with migrated_database(settings) as dsn:
         lines = asyncio.run(explain(dsn, keks_of(settings), stream, position, limit))
     rows = [{**line, "who": line["actor"]["role"] or line["actor"]["type"]} for line in lines]

@@ -73,6 +73,23 @@ def test_what_a_killed_rebuild_left_is_gone_on_with(
     assert checkpoint(database, "accounts") == (history.position, "running", None)
 
 
+def test_a_check_leaves_a_copy_alone_that_waits(database: str, settled: Script) -> None:
+    assert settled.accounts
+    rebuild(database, ACCOUNTS, KEKS, plan=Plan(swap=False))
+    with connect(database) as connection:
+        waiting = found(connection, ACCOUNTS)
+        assert waiting is not None
+        assert verify(database, ACCOUNTS, KEKS).compared
+        connection.execute("UPDATE read.accounts SET balance = balance + 1")
+        with pytest.raises(Differs):
+            verify(database, ACCOUNTS, KEKS, trace=True)
+        assert found(connection, ACCOUNTS) == waiting
+        assert {n.rpartition("__")[2] for (n,) in connection.execute(COPIES)} == {"new"}
+    report = rebuild(database, ACCOUNTS, KEKS, plan=Plan(resume=True, accepted=None))
+    assert report.swapped
+    assert verify(database, ACCOUNTS, KEKS).compared
+
+
 def test_a_copy_made_for_something_else_is_not_gone_on_with(database: str, settled: Script) -> None:
     assert settled.accounts
     with copying(database, ACCOUNTS, KEKS, None) as copy:
@@ -96,12 +113,13 @@ def test_a_person_who_is_erased_leaves_an_abandoned_copy_too(
     with copying(database, USERS, KEKS, None) as copy:
         copy.follow_live()
         copy.kept = True
+    with connect(database, "ledgerbank_read") as connection:
+        connection.execute("CREATE TABLE read.users__check AS TABLE read.users")
     history.command((f"user-{person}", UserDeleted(erasure_id=new_id())))
     settle(database, history)
     assert settled.accounts
     with psycopg.connect(database) as connection:
-        row = connection.execute("SELECT to_regclass('read.users__new')").fetchone()
-        assert row == (None,)
+        assert connection.execute(COPIES).fetchall() == []
         assert connection.execute("SELECT * FROM read.rebuilds").fetchall() == []
 
 
@@ -157,6 +175,7 @@ def test_what_was_put_aside_goes_after_a_day(database: str, settled: Script) -> 
         roll_back(database, USERS)
 
 
+COPIES = "SELECT relname FROM pg_class WHERE relname ~ '__(new|check)$'"
 UNBALANCED = """
 UPDATE read.postings__new SET entries = jsonb_set(entries, '{0,amount}', '1')
 WHERE id = (SELECT min(id::text)::uuid FROM read.postings__new)

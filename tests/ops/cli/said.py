@@ -13,7 +13,7 @@ SAID = {
     "config show": ("secrets masked",),
     "events list": ("oldest first", "--stream", "--type", "--from", "--to", "--limit"),
     "events show": ("POSITION", "--raw", "leaf hash"),
-    "events tail": ("as it grows", "--stream", "--type", "--from", "--limit"),
+    "events tail": ("as it grows", "--stream", "--type", "--from", "--to", "--limit"),
     "state": ("STREAM", "--version", "--at", "--known-at", "--diff", "--explain", "--limit"),
     "projections list": ("checkpoint",),
     "projections rebuild": ("[NAME]...", "--all", "--repair", "exit code is 1"),
@@ -96,6 +96,6 @@ SAID = {
     "webhooks replay": ("Send everything again from", "--endpoint", "--from"),
     "incident export": ("Write the streams of", "--account", "--window", "--redact", "--out"),
     "incident replay": ("Fold an exported file",),
-    "doctor": ("Check everything a deployment", "--full"),
+    "doctor": ("Check everything a deployment", "--full", "--backups"),
     "dev generate": ("Add what people of", "--events"),
 }

@@ -1,10 +1,15 @@
 """`ledgerbank doctor`: each fault is found, with the command that repairs it (P-11)."""
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
+from ledger.times import utc_text
+from ops.backups.folder import STATEMENT, Folder, Taken
 from ops.doctoring.doctor import indexes
 from tests.ops.cli.books import change
 from tests.ops.cli.shell import Shell
@@ -60,6 +65,24 @@ def test_a_fault_is_found_with_what_repairs_it(
     assert demo("--json", "doctor").code in {0, 1}
     found = [x for x in demo("--json", "doctor").json["checks"] if x["status"] != "ok"]
     assert repair in [each["repair"] for each in found if each["check"] == check], found
+
+
+def test_the_age_of_the_newest_base_backup_counts(demo: Shell, tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "backups")
+
+    def told() -> tuple[str, str]:
+        checks = demo("doctor", "--json", "--backups", str(folder.path)).json["checks"]
+        [found] = [each for each in checks if each["check"] == "backups"]
+        return found["status"], found["detail"]
+
+    assert told()[0] == "warning"
+    for days, expected in ((3, ("warning", "the newest is 72 hours old")), (0, ("ok", ""))):
+        taken_at = utc_text(datetime.now(UTC) - timedelta(days=days))
+        (folder.base / str(days)).mkdir(parents=True)
+        taken = Taken(name=str(days), taken_at=taken_at, position=1, epoch="e")
+        (folder.base / str(days) / STATEMENT).write_bytes(msgspec.json.encode(taken))
+        folder.wal.mkdir(exist_ok=True)
+        assert told() == expected, "what is received all the time is no backup"
 
 
 def test_a_missing_index_is_told_with_the_statement_that_makes_it(demo: Shell) -> None:

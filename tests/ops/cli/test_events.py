@@ -138,6 +138,8 @@ def test_the_tail_of_the_past_ends_at_its_limit(demo: Shell) -> None:
     found = [msgspec.json.decode(line) for line in
              demo("--json", "events", "tail", "--from", "1", "--limit", "2").lines]  # fmt: skip
     assert found == demo("--json", "events", "list", "--limit", "2").json
+    ran = demo("events", "tail", "--from", "2", "--to", "3", "--json")
+    assert [msgspec.json.decode(line)["position"] for line in ran.lines] == [2, 3]
     ran = demo("events", "tail", "--from", "1", "--type", "PaymentCompleted", "--limit", "2")
     assert [line.split()[2] for line in ran.lines] == ["PaymentCompleted"] * 2
     assert all(line.endswith("system") for line in ran.lines)

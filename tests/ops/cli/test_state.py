@@ -34,6 +34,9 @@ def test_every_version_and_every_time_can_be_shown(demo: Shell) -> None:
         assert (shown["version"], shown["updated_at"]) == (int(version), event["recorded_at"])
         if "balance_after" in event["data"]:
             assert shown["state"]["balance"] == event["data"]["balance_after"]
+        at = demo("state", STREAM, "--at", str(event["position"]), "--json").json
+        assert at == shown, "a position says it too"
+    assert demo("state", STREAM, "--at", str(head(dsn(demo)) + 1)).code == 1
     last = events[-1]["recorded_at"]
     newest = demo("--json", "state", STREAM).json
     assert demo("--json", "state", STREAM, "--at", last).json == newest
@@ -77,6 +80,7 @@ def test_what_is_not_there_or_makes_no_sense_is_refused(demo: Shell) -> None:
         ("--diff", "1", "2", "--known-at", MARCH),
         ("--explain", "--version", "1"),
         ("--diff", "1", "never"),
+        ("--at", "3", "--known-at", MARCH),
     ):
         assert demo("state", STREAM, *flags).code == 2, flags
     assert demo("state", f"user-{ALICE.user_id}", "--explain").code == 2
