@@ -55,7 +55,9 @@ def openapi(output: Output, out: Path | None) -> None:
         print(document.decode())
     else:
         out.write_bytes(document + b"\n")
-        output.tell({"file": str(out)}, f"written to {out}")
+        output.say(f"written to {out}")
+        if output.as_json:
+            output.tell({"file": str(out)})
 
 
 @click.command
