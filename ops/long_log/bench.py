@@ -89,18 +89,20 @@ def alone(what: str, settings: Settings, dsn: str, asked: Asked) -> Line:
 def bench(*, events: int, names: tuple[str, ...], folder: Path | None) -> None:
     """Measure what people ask of a long log, and print a Markdown table. Exit 1: a check failed."""
     telemetry.configure("warning", "text")
-    try:
-        with deployed(folder) as deployment:
-            print(this_machine(deployment), file=sys.stderr)
-            dsn = deployment.database("long_log")
-            print(*HEADS, sep="\n", flush=True)
-            asked = Asked(events, names)
-            for what in works(names):
+    failed = 0
+    with deployed(folder) as deployment:
+        print(this_machine(deployment), file=sys.stderr)
+        dsn = deployment.database("long_log")
+        print(*HEADS, sep="\n", flush=True)
+        asked = Asked(events, names)
+        for what in works(names):
+            try:
                 print(alone(what, deployment.settings(dsn), dsn, asked).shown(), flush=True)
-                settle(dsn)
-    except Broken as broken:
-        print(f"error: {broken}", file=sys.stderr)
-        sys.exit(1)
+            except Broken as broken:
+                failed = 1
+                print(f"error: {broken}", file=sys.stderr, flush=True)
+            settle(dsn)
+    sys.exit(failed)
 
 
 def settle(dsn: str) -> None:
