@@ -11,6 +11,7 @@ from api.cors import cors_headers
 from api.edge import Edge
 from api.rate_limits import Rated
 from api.security import security_headers
+from api.spans import Span
 from ledger.errors import Reason
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Call:
         "route",
         "scope",
         "shows_secret",
+        "span",
         "status",
         "told_at",
     )
@@ -55,6 +57,10 @@ class Call:
         self.edge = edge
         self.headers = header_map(scope["headers"])
         self.ids = Correlation(self.headers)
+        self.span: Span | None = None
+        if edge.spans is not None:
+            self.span = edge.spans.begin(scope["method"], self.headers)
+            self.ids.follow(self.span)
         self.principal: Principal = ANONYMOUS
         self.route = UNMATCHED
         self.places: Mapping[str, str] = {}

@@ -4,12 +4,13 @@ import re
 from os import urandom
 
 from api.asgi import Headers
+from api.spans import Span
 
 CORRELATION = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 REQUEST = re.compile(rb"[A-Za-z0-9._:-]{20,200}")
 TRACEPARENT = re.compile(
     rb"(?!ff)(?:00|(?P<later>(?!00)[0-9a-f]{2}))-(?P<trace>(?!0{32})[0-9a-f]{32})"
-    rb"-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})(?(later)(?:-.*)?)"
+    rb"-(?P<parent>(?!0{16})[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?(later)(?:-.*)?)"
 )
 
 
@@ -29,3 +30,8 @@ class Correlation:
         self.trace_id = caller["trace"].decode() if caller else fresh[80:]
         flags = "00" if caller and not int(caller["flags"], 16) & 1 else "01"
         self.traceparent = f"00-{self.trace_id}-{self.span_id}-{flags}"
+
+    def follow(self, span: Span) -> None:
+        """Take over the ids of the span that is exported for this request."""
+        self.trace_id, self.span_id = span.trace_id, span.span_id
+        self.traceparent = span.traceparent

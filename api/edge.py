@@ -9,6 +9,7 @@ from api.callers import Authenticate
 from api.meters import Meters
 from api.proxies import Proxies
 from api.rate_limits import RateLimits
+from api.spans import Spans
 from api.wire import Wire
 from ledger.errors import Refused
 
@@ -26,7 +27,7 @@ class Sees(Protocol):
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """Made once per application. `uses` holds by type whatever routes are made of.
 
-    Without `rates` nobody is limited.
+    Without `rates` nobody is limited, without `spans` nothing is traced.
     """
 
     wire: Wire
@@ -37,6 +38,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     uses: Mapping[type, Any]
     rates: RateLimits | None = None
     witness: Sees | None = None
+    spans: Spans | None = None
 
 
 def make_edge(
@@ -52,4 +54,5 @@ def make_edge(
         uses=uses,
         rates=uses.get(RateLimits),
         witness=uses.get(Sees),
+        spans=uses.get(Spans),
     )

@@ -57,6 +57,8 @@ class Front:
         self.edge.meters.count((method, call.route, call.status), seconds)
         if self.edge.witness is not None:
             self.edge.witness.answered(call)
+        if call.span is not None:
+            call.span.answered(call)
         log.info(
             "http.answered",
             method=method,

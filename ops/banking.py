@@ -17,27 +17,30 @@ from schema.postgres import Pool
 from schema.token_ring import TokenRing
 from workers.banks.port import Authorization, BankPort, Grant
 from workers.retries import Failed
+from workers.spans import UNTRACED, Spans
 
 CALLBACK = "/api/bank-connections/callback"
 
 
 @contextmanager
-def open_banks(settings: Settings, redis_url: str | None) -> Iterator[Mapping[str, BankPort]]:
+def open_banks(
+    settings: Settings, redis_url: str | None, spans: Spans = UNTRACED
+) -> Iterator[Mapping[str, BankPort]]:
     """Give the adapter of every provider this deployment knows, for the length of the block."""
     with (
         open_breakers(settings, redis_url) as breakers,
         open_meters(redis_url) as meters,
-        opened(settings, breakers, meters) as ports,
+        opened(settings, breakers, meters, spans) as ports,
     ):
         yield ports
 
 
 @asynccontextmanager
 async def banks_of(
-    settings: Settings, redis_url: str | None
+    settings: Settings, redis_url: str | None, spans: Spans = UNTRACED
 ) -> AsyncIterator[Mapping[str, BankPort]]:
     """Do what `open_banks` does, among things that are opened on an event loop."""
-    with open_banks(settings, redis_url) as ports:
+    with open_banks(settings, redis_url, spans) as ports:
         yield ports
 
 

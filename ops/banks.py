@@ -12,6 +12,7 @@ from workers.banks.port import BankPort
 from workers.banks.sandbox import sandbox_bank
 from workers.breakers import Breakers
 from workers.call_meters import CallMeters
+from workers.spans import UNTRACED, Spans
 
 SANDBOX_PORT = 4010
 """Where the sandbox bank listens unless somebody says otherwise."""
@@ -19,7 +20,10 @@ SANDBOX_PORT = 4010
 
 @contextmanager
 def open_banks(
-    settings: Settings, breakers: Breakers, meters: CallMeters = UNCOUNTED
+    settings: Settings,
+    breakers: Breakers,
+    meters: CallMeters = UNCOUNTED,
+    spans: Spans = UNTRACED,
 ) -> Iterator[Mapping[str, BankPort]]:
     """Lend the adapters that the settings allow, by the name of their provider."""
     with ExitStack() as stack:
@@ -27,7 +31,9 @@ def open_banks(
         def calls(provider: str) -> Calls:
             timeout_ms = settings.banking.provider_timeout_ms
             return stack.enter_context(
-                closing(Calls(provider, breakers, timeout_ms, secrets.randbelow, meters))
+                closing(
+                    Calls(provider, breakers, timeout_ms, secrets.randbelow, meters, spans=spans)
+                )
             )
 
         ports = (sandbox_of(settings, calls), monzo_of(settings, calls))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Optional
 
 import msgspec
 
@@ -16,6 +17,9 @@ from schema.postgres import Pool, open_pool
 from schema.seals import KeyEncryptionKeys
 from schema.store import LogStore
 from schema.vault import KeyVault
+
+if TYPE_CHECKING:
+    from ops.tracing.tracer import Tracer
 
 SECONDS_PER_MINUTE = 60
 
@@ -35,7 +39,9 @@ class Books(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_books(settings: Settings, dsn: str) -> AsyncIterator[Books]:
+async def open_books(
+    settings: Settings, dsn: str, tracer: Optional["Tracer"] = None
+) -> AsyncIterator[Books]:
     """Start the ledger of this process; stop it, with nothing half done, at the end.
 
     Raises `SettingsRefused` for an index key that the claims were not made with.
@@ -44,8 +50,15 @@ async def open_books(settings: Settings, dsn: str) -> AsyncIterator[Books]:
     pool = await open_pool(dsn, settings.core.pool_size, "ledgerbank_app")
     keks = KeyEncryptionKeys(settings.identity.data_key_encryption_keys)
     vault = KeyVault(pool, keks, settings.core.index_key)
-    store, rules, bell = LogStore(dsn, pool), rules_of(settings), Bell(dsn)
-    ledger = Ledger(library_environment(dsn), store, vault, rules)
+    rules, bell = rules_of(settings), Bell(dsn)
+    if tracer is None:
+        store = LogStore(dsn, pool)
+        ledger = Ledger(library_environment(dsn), store, vault, rules)
+    else:
+        from ops.tracing.inside import TracedLedger, TracedStore
+
+        store = TracedStore(dsn, pool, tracer)
+        ledger = TracedLedger(library_environment(dsn), store, vault, rules, tracer=tracer)
     await ledger.start(committed=bell.ring)
     ringing = asyncio.create_task(bell.run())
     try:

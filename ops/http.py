@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import redis.asyncio as redis
 
@@ -72,6 +72,7 @@ from api.rate_limits import RateLimits
 from api.rates import Rates
 from api.reading import Reading
 from api.service_keys import ServiceKeys
+from api.spans import Spans
 from api.throttle import Throttle
 from api.webhooks import Inbox
 from api.wire import Limits, Wire
@@ -97,6 +98,10 @@ from projections.cursors import Cursors
 from projections.looking_back import Past
 from projections.told import Teller
 from schema.vault import KeyVault
+from workers.spans import UNTRACED
+
+if TYPE_CHECKING:
+    from ops.tracing.tracer import Tracer
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
@@ -168,18 +173,20 @@ def published_document(settings: Settings) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> AsyncIterator[Front]:
+async def open_app(
+    settings: Settings, dsn: str, redis_url: str | None, tracer: Optional["Tracer"] = None
+) -> AsyncIterator[Front]:
     """Put the application together and keep its parts running for the length of the block."""
     passwords = passwords_of(settings)
     broker = None if redis_url is None else redis.Redis.from_url(redis_url)
     exposed = registry()
     try:
         async with (
-            banks_of(settings, redis_url) as ports,
+            banks_of(settings, redis_url, tracer or UNTRACED) as ports,
             open_rate_limits(settings, redis_url) as limits,
             open_panel(settings, redis_url) as panel,
             meters_open(redis_url) as meters,
-            open_books(settings, dsn) as books,
+            open_books(settings, dsn, tracer) as books,
             Checkpoints(dsn, books.pool) as checkpoints,
             open_witness(settings, books, exposed) as witness,
             Feed(books.pool, checkpoints, teller_of(books)) as feed,
@@ -195,6 +202,7 @@ async def open_app(settings: Settings, dsn: str, redis_url: str | None) -> Async
                 | {Banking: banking_of(settings, books.pool, ports)}
                 | {Inbox: inbox_of(settings, books.pool)}
                 | ({} if limits is None else {RateLimits: limits})
+                | ({} if tracer is None else {Spans: tracer})
                 | witness,
                 authenticate=authenticator_of(books, gate).authenticate,
                 wire=wire_of(settings),

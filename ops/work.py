@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from threading import Event, Thread
+from typing import TYPE_CHECKING, Optional
 
 from ledger.application import Ledger
 from ledger.errors import Reason, Refused
@@ -14,7 +15,8 @@ from ops.bank_work import Outside
 from ops.banking import open_banks
 from ops.composition import open_books
 from ops.mailing import mail_actor
-from ops.readmodels import keks_of, making, process_name
+from ops.processes import process_name
+from ops.readmodels import keks_of, making
 from ops.sealing import signer
 from ops.settings import Settings
 from ops.telling import Tell, telling
@@ -49,21 +51,27 @@ from workers.run import Parts, run
 from workers.schedule import Entry, Scheduler
 from workers.sealing import Sealing
 from workers.settlements import Settlements
+from workers.spans import UNTRACED, Spans
 from workers.webhooks import Webhooks
+
+if TYPE_CHECKING:
+    from ops.tracing.tracer import Tracer
 
 THREADS_BESIDE_JOBS = 6
 MANAGERS = (ERASURES, DESK, BANKS, REBUILDS, MAILS)
 
 
 @contextmanager
-def ledger_thread(settings: Settings, dsn: str) -> Iterator[Ledger]:
+def ledger_thread(
+    settings: Settings, dsn: str, tracer: Optional["Tracer"] = None
+) -> Iterator[Ledger]:
     """Run a ledger on an event loop in a thread of its own for the length of the block."""
     loop, ended = asyncio.new_event_loop(), asyncio.Event()
     started: list[Ledger] = []
     ready = Event()
 
     async def live() -> None:
-        async with open_books(settings, dsn) as books:
+        async with open_books(settings, dsn, tracer) as books:
             started.append(books.ledger)
             ready.set()
             await ended.wait()
@@ -95,14 +103,16 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     stop: Event,
     *,
     crashpoint: CrashPoint = harmless,
+    tracer: Optional["Tracer"] = None,
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
     concurrency = concurrency_of(settings, queues)
+    spans = tracer or UNTRACED
     pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
     with (
         pool,
-        ledger_thread(settings, dsn) as ledger,
-        open_banks(settings, redis_url) as ports,
+        ledger_thread(settings, dsn, tracer) as ledger,
+        open_banks(settings, redis_url, spans) as ports,
         telling(settings, dsn) as tell,
         beside(pool) as figures,
     ):
@@ -110,12 +120,14 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         outside = Outside(settings, pool, ledger, ports, crashpoint)
         sealing = sealing_of(settings, pool)
         rebuilding = Rebuilding(making(settings, dsn), books)
-        own = (sealing.actor(), rebuilding.actor(), mail_actor(settings, pool, ledger))
+        mails = mail_actor(settings, pool, ledger, spans)
+        webhooks = webhooks_of(settings, pool, books, tell, spans)
+        own = (sealing.actor(), rebuilding.actor(), mails, webhooks.actor())
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
-            actors=(*actors_of(settings, pool, books, outside, tell), *own),
+            actors=(*actors_of(settings, pool, books, outside), *own),
             managers=(payments_with(patience_of(settings)), *MANAGERS),
             decode=decode_envelope,
             chance=secrets.randbelow,
@@ -124,6 +136,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             rules=rules_of(settings),
             crashpoint=crashpoint,
             count=figures.count,
+            spans=spans,
             chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
@@ -148,7 +161,9 @@ def beside(pool: Pool) -> Iterator[Figures]:
             thread.join()
 
 
-def webhooks_of(settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell) -> Webhooks:
+def webhooks_of(
+    settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell, spans: Spans
+) -> Webhooks:
     """Return what sends webhooks."""
     return Webhooks(
         pool=pool,
@@ -157,6 +172,7 @@ def webhooks_of(settings: Settings, pool: Pool, books: LedgerBooks, tell: Tell) 
         tell=tell,
         secrets=WebhookSecrets(settings.core.index_key, keks_of(settings)),
         private=settings.jobs.webhook_allow_private,
+        spans=spans,
     )
 
 
@@ -167,14 +183,13 @@ def concurrency_of(settings: Settings, queues: tuple[str, ...]) -> dict[str, int
 
 
 def actors_of(
-    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside, tell: Tell
+    settings: Settings, pool: Pool, books: LedgerBooks, outside: Outside
 ) -> tuple[Actor, ...]:
-    """Return every kind of work."""
+    """Return every kind of work that stays in the house or goes to banks."""
     return (
         *outside.actors,
         *PaymentSteps(books, {"book": BookRail(), **outside.rails}).actors(),
         *ErasureSteps(books, ReadEstates(pool)).actors(),
-        webhooks_of(settings, pool, books, tell).actor(),
         *Purges(pool, database_clock, kept_by(settings)).actors(),
         DuePayments(pool, database_clock).actor(),
         DueHolds(pool, database_clock, books).actor(),

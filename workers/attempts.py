@@ -27,6 +27,7 @@ from workers.retries import (
     Tally,
     step_after,
 )
+from workers.spans import UNTRACED, Span, Spans
 
 
 class Completed(msgspec.Struct, frozen=True):
@@ -101,6 +102,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     rules: RetryRules = RetryRules()
     crashpoint: CrashPoint = harmless
     count: Count = uncounted
+    spans: Spans = UNTRACED
 
     def claim(self, job_id: str) -> Claim | None:
         """Take a job; committed before anything is done about it."""
@@ -117,18 +119,27 @@ def attempt(frame: Frame, actor: Actor, job_id: str) -> None:
         log.debug("job.passed_by", actor=actor.name, job_id=job_id)
         return
     with (
-        bound_contextvars(correlation_id=held.job.correlation_id),
+        frame.spans.attempt(held.job) as span,
+        bound_contextvars(correlation_id=held.job.correlation_id, **span.ids),
         frame.heartbeat.holding(held, actor.time_limit_seconds),
     ):
         started = monotonic()
         log.info("job.started", **facts_of(held.job))
         frame.crashpoint("after_claim")
-        ending = ending_of(frame, actor, Run(held.job, frame.crashpoint))
+        ending = ending_of(frame, actor, Run(within(span, held.job), frame.crashpoint))
         frame.crashpoint("before_close")
         outcome = closed(frame, actor, held, ending)
         spent_ms = round((monotonic() - started) * 1000)
         frame.count(actor.name, outcome["outcome"], spent_ms)
+        span.ended(outcome["outcome"], outcome["reason"])
         log.info("job.ended", **facts_of(held.job), duration_ms=spent_ms, **outcome)
+
+
+def within(span: Span, job: Job) -> Job:
+    """Return a job as its attempt sees it: what it causes follows from the attempt's own span."""
+    if span.traceparent is None:
+        return job
+    return msgspec.structs.replace(job, traceparent=span.traceparent)
 
 
 def ending_of(frame: Frame, actor: Actor, run: Run) -> Verdict | Again:

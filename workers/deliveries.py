@@ -55,8 +55,13 @@ def write_down(connection: Connection[Any], rows: Sequence[Delivery], at: dateti
 def ask_for_next(connection: Connection[Any], at: datetime, endpoint_id: str | None = None) -> int:
     """Ask for the next first attempt of an endpoint, or of all; return how many there are."""
     rows = connection.execute(NEXT, {"endpoint": endpoint_id}).fetchall()
-    for identity, number, correlation_id, event_id, position in rows:
-        cause = Cause(correlation_id=correlation_id, causation_id=event_id, position=position)
+    for identity, number, correlation_id, event_id, position, traceparent in rows:
+        cause = Cause(
+            correlation_id=correlation_id,
+            causation_id=event_id,
+            traceparent=traceparent,
+            position=position,
+        )
         ask(connection, wanted(identity, number), cause, at)
     return len(rows)
 
@@ -132,13 +137,17 @@ VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (id) DO NOTHING
 """
 NEXT = b"""
-SELECT DISTINCT ON (d.endpoint_id) d.id::text, d.round, e.correlation_id, e.event_id::text,
-    d.position
-FROM work.deliveries AS d
+SELECT d.id, d.round, e.correlation_id, e.event_id::text, d.position,
+    convert_from(e.data, 'UTF8')::json #>> '{metadata,traceparent}'
+FROM (
+    SELECT DISTINCT ON (endpoint_id) endpoint_id, id::text, round, position
+    FROM work.deliveries
+    WHERE status = 'pending' AND attempts = 0
+        AND (%(endpoint)s::uuid IS NULL OR endpoint_id = %(endpoint)s)
+    ORDER BY endpoint_id, position, event_type
+) AS d
 JOIN log.events AS e ON e.position = d.position
-WHERE d.status = 'pending' AND d.attempts = 0
-    AND (%(endpoint)s::uuid IS NULL OR d.endpoint_id = %(endpoint)s)
-ORDER BY d.endpoint_id, d.position, d.event_type
+ORDER BY d.endpoint_id
 """
 BY_ID = b"""
 SELECT id::text, endpoint_id::text, event_type, position, status, round, attempts

@@ -24,6 +24,7 @@ from workers.presence import Presence
 from workers.process_managers import ProcessManager
 from workers.relay import Decode, Relay
 from workers.retries import Chance, RetryRules
+from workers.spans import UNTRACED, Spans
 
 QUEUES: Mapping[str, int] = {"banking": 3, "payments": 2, "notifications": 3, "default": 1}
 """Every queue, and how many jobs of it one process works on at once."""
@@ -61,6 +62,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     stop_seconds: int = STOP_SECONDS
     chores: Sequence[Chore] = ()
     count: Count = uncounted
+    spans: Spans = UNTRACED
 
 
 def run(parts: Parts, stop: Event) -> None:
@@ -86,6 +88,7 @@ def frame_of(parts: Parts, heartbeat: Heartbeat) -> Frame:
         rules=parts.rules,
         crashpoint=parts.crashpoint,
         count=parts.count,
+        spans=parts.spans,
     )
 
 

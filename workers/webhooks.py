@@ -1,6 +1,6 @@
 """Webhooks: one delivery to one endpoint, signed, tried again, and given up (jobs.md §7)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from ledger.commands.webhook_endpoint import DisableEndpoint
 from ledger.errors import Reason, Refused
-from ledger.policies.outside import target_of
+from ledger.policies.outside import Target, target_of
 from ledger.policies.signatures import signature
 from ledger.times import utc_text
 from schema.webhook_secrets import WebhookSecrets
@@ -30,6 +30,7 @@ from workers.deliveries import (
 )
 from workers.outside import Unanswered, post
 from workers.retries import Failed, Failure, RetryRules
+from workers.spans import UNTRACED, Outward, Spans
 
 TIME_LIMIT_SECONDS = 2 * 60
 DELAYS_MS = (1_000, 5_000, 30_000, 120_000, 600_000, 3_600_000, 21_600_000)
@@ -58,6 +59,7 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
     secrets: WebhookSecrets
     private: bool
     delays_ms: tuple[int, ...] = DELAYS_MS
+    spans: Spans = UNTRACED
 
     def actor(self) -> Actor:
         """Return the kind of work."""
@@ -120,7 +122,7 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
         }
         try:
             target = target_of(receiver.url, private=self.private)
-            status = post(target, headers, body, private=self.private)
+            status = self.posted(target, headers, body)
         except Refused as refused:
             return Result(None, refused.reason)
         except Failed as failed:
@@ -128,6 +130,20 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
         except Unanswered as unanswered:
             return Result(None, str(unanswered))
         return Result(status, None if status // 100 == 2 else f"HTTP {status}")  # noqa: PLR2004  # 2xx
+
+    def posted(self, target: Target, headers: Mapping[str, str], body: bytes) -> int:
+        """Post a body; return the status of the answer."""
+        call = Outward(
+            peer="webhook",
+            operation=DELIVER,
+            host=target.host,
+            port=target.port,
+            method="POST",
+        )
+        with self.spans.call(call) as span:
+            status = post(target, {**headers, **span.headers}, body, private=self.private)
+            span.answered(status)
+        return status
 
     def next_at(self, run: Run, at: datetime) -> datetime | None:
         """Return when the next attempt is due at the earliest; None when there is none."""

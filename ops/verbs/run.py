@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from threading import Event
 from types import FrameType
@@ -11,6 +12,7 @@ from types import FrameType
 import click
 import uvloop
 
+from api.front import Front
 from ops import telemetry
 from ops.brokers import wait_for
 from ops.databases import ready_database
@@ -22,6 +24,7 @@ from ops.sealing import sealed_at_stop
 from ops.server import Server, allow_connections, server_config
 from ops.settings import Settings, SettingsRefused
 from ops.supervisor import Child, program, supervised
+from ops.tracing.start import tracing
 from ops.work import schedule, work
 from projections.catalogue import BY_NAME
 
@@ -47,8 +50,10 @@ def serve(
         ready_database(settings) as dsn,
         sealed_at_stop(settings, dsn),
         bank_inside(settings),
+        tracing(settings, "server") as tracer,
     ):
-        uvloop.run(serve_until_told(settings, dsn, told, shared_port=shared_port))
+        serving = open_app(settings, dsn, settings.core.redis_url, tracer)
+        uvloop.run(serve_until_told(settings, serving, told, shared_port=shared_port))
 
 
 def leave(told: Event) -> None:
@@ -57,14 +62,20 @@ def leave(told: Event) -> None:
     sys.exit()
 
 
-async def serve_until_told(settings: Settings, dsn: str, told: Event, *, shared_port: bool) -> None:
+async def serve_until_told(
+    settings: Settings,
+    serving: AbstractAsyncContextManager[Front],
+    told: Event,
+    *,
+    shared_port: bool,
+) -> None:
     """Serve until a signal asks to stop; running requests are finished first.
 
     The server raises the signal again when it is done, and only then are the books closed.
     """
     core, wire = settings.core, wire_of(settings)
     allow_connections(wire.connections_max)
-    async with open_app(settings, dsn, core.redis_url) as app:
+    async with serving as app:
         server = Server(server_config(app, core.host, core.port, wire), app.leave)
         if not told.is_set():
             shared = [shared_socket(core.host, core.port)] if shared_port else None
@@ -88,8 +99,8 @@ def project(output: Output, names: tuple[str, ...]) -> None:
     """Keep the read models in step with the log; all of them, or those named."""
     settings = output.settings()
     begin(settings)
-    with ready_database(settings) as dsn:
-        running = runner(settings, dsn, names)
+    with ready_database(settings) as dsn, tracing(settings, "projections") as tracer:
+        running = runner(settings, dsn, names, tracer)
         on_signal(running.stop)
         running.run()
 
@@ -111,9 +122,13 @@ def worker(output: Output, queues: str | None, processes: int) -> None:
     stop = Event()
     on_signal(stop.set)
     named = () if queues is None else tuple(name.strip() for name in queues.split(","))
-    with ready_database(settings) as dsn, sealed_at_stop(settings, dsn):
+    with (
+        ready_database(settings) as dsn,
+        sealed_at_stop(settings, dsn),
+        tracing(settings, "worker") as tracer,
+    ):
         wait_for(settings.core.redis_url)
-        work(settings, dsn, settings.core.redis_url, named, stop)
+        work(settings, dsn, settings.core.redis_url, named, stop, tracer=tracer)
 
 
 @click.command

@@ -10,6 +10,7 @@ from psycopg import sql
 from ops.demo import ADMIN, AUDITOR, SUPPORT
 from ops.embedded.postgres import Place as PostgresPlace
 from ops.embedded.valkey import Place as ValkeyPlace
+from tests.journeys.collector import Collector, collecting
 from tests.journeys.people import PASSWORD, Door, Person, Town
 from tests.journeys.system import System, deployed, ledgerbank
 from tests.mailbox import Open, mailbox
@@ -51,8 +52,32 @@ def post() -> Iterator[Open]:
 
 
 @pytest.fixture(scope="package")
+def collector() -> Iterator[Collector]:
+    """Give the collector that spans go to."""
+    with collecting() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
+def beside(post: Open, collector: Collector) -> dict[str, str]:
+    """Give the settings of what stands beside a deployment."""
+    return {
+        "SMTP_URL": post.url,
+        "MAIL_FROM": "Our Bank <bank@example.com>",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-hush=hush-hush",
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+        "K8S_POD_NAME": "pod-7",
+    }
+
+
+@pytest.fixture(scope="package")
 def environment(
-    postgres_server: PostgresPlace, migrated: str, broker: str, server_dir: Path, post: Open
+    postgres_server: PostgresPlace,
+    migrated: str,
+    broker: str,
+    server_dir: Path,
+    beside: dict[str, str],
 ) -> dict[str, str]:
     """Give the settings of a deployment whose database has the demo data."""
     names = {"name": sql.Identifier(DATABASE), "template": sql.Identifier(migrated)}
@@ -65,8 +90,7 @@ def environment(
         "REDIS_URL": broker,
         "DATA_DIR": str(server_dir / "journeys"),
         "WEBHOOK_ALLOW_PRIVATE": "true",
-        "SMTP_URL": post.url,
-        "MAIL_FROM": "Our Bank <bank@example.com>",
+        **beside,
     }
     seeded = ledgerbank(settings, "seed-demo")
     assert seeded.code == 0, seeded

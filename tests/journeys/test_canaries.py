@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from ops.embedded.valkey import Place as ValkeyPlace
+from tests.journeys.collector import Collector
 from tests.journeys.people import Ask, Person, Town, payment_body
 from tests.journeys.places import broker, keys_of, tables
 from tests.journeys.receiver import receiving
@@ -168,6 +169,16 @@ def test_no_line_of_the_log_holds_a_secret_or_a_name(system: System, planted: Pl
     assert len(keys) >= 5
     words = [*planted.secrets, *planted.personal, *keys, "$argon2", "Bearer ey"]
     assert held_by(written, words) == []
+
+
+def test_no_span_holds_a_secret_or_a_name(collector: Collector, planted: Planted) -> None:
+    eventually(lambda: told_in(collector, planted.story), "the story is traced")
+    sent = b"".join(collector.raw).decode("latin-1")
+    assert held_by(sent, planted.secrets + planted.personal) == []
+
+
+def told_in(collector: Collector, story: str) -> bool:
+    return any(each.facts.get("ledgerbank.correlation_id") == story for each in collector.spans)
 
 
 def test_no_table_holds_a_secret_and_few_hold_a_name(system: System, planted: Planted) -> None:

@@ -20,6 +20,7 @@ from ledger.errors import Reason
 from workers.breakers import Breaker, Breakers
 from workers.call_meters import CallMeters, NoCallMeters
 from workers.retries import Chance, Failed
+from workers.spans import UNTRACED, Outward, Span, Spans
 
 CONNECT_SECONDS = 3.0
 ATTEMPTS = 3
@@ -75,15 +76,18 @@ def trust() -> ssl.SSLContext:
 class Calls:
     """Asks one provider. Safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # who is asked, how patiently, and all who watch
         self,
         provider: str,
         breakers: Breakers,
         timeout_ms: int,
         chance: Chance,
         meters: CallMeters = UNCOUNTED,
+        *,
+        spans: Spans = UNTRACED,
     ) -> None:
         self.provider, self.breakers, self.chance, self.meters = provider, breakers, chance, meters
+        self.spans = spans
         self.timeout_seconds = timeout_ms / 1000
         # Every attempt is told below, by its outcome and without what it was about.
         stamina.instrumentation.set_on_retry_hooks(())
@@ -132,7 +136,8 @@ class Calls:
         permit = self.breakers.admit(call.breaker)
         begun, outcome, failed = monotonic(), "failed", True
         try:
-            answer = self.understood(call, self.exchanged(call, end))
+            with self.spans.call(self.outward(call)) as span:
+                answer = self.understood(call, self.exchanged(call, end, span))
             outcome, failed = "answered", False
         except Objection:
             outcome, failed = "refused", False
@@ -157,7 +162,18 @@ class Calls:
             duration_ms=duration_ms,
         )
 
-    def exchanged(self, call: Call[Shape], end: float) -> tuple[httpx2.Response, bytes]:
+    def outward(self, call: Call[Shape]) -> Outward:
+        """Return what a trace tells of a call: never its path, which has ids in it."""
+        url = httpx2.URL(call.url)
+        return Outward(
+            peer=self.provider,
+            operation=call.operation,
+            host=url.host,
+            port=url.port,
+            method=call.method,
+        )
+
+    def exchanged(self, call: Call[Shape], end: float, span: Span) -> tuple[httpx2.Response, bytes]:
         """Send the request and read the answer, within what time is left."""
         left = max(0.001, end - monotonic())
         try:
@@ -165,11 +181,12 @@ class Calls:
                 call.method,
                 call.url,
                 params=call.params or None,
-                headers=call.headers,
+                headers={**call.headers, **span.headers},
                 data=call.form,
                 json=call.json,
                 timeout=httpx2.Timeout(left, connect=min(CONNECT_SECONDS, left)),
             ) as response:
+                span.answered(response.status_code)
                 return response, self.body_of(response, end)
         except httpx2.TimeoutException:
             raise Spoilt(Failed(Reason.TIMEOUT)) from None
