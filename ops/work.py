@@ -108,9 +108,8 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     """Follow the log and work on jobs until `stop`."""
     concurrency = concurrency_of(settings, queues)
     spans = tracer or UNTRACED
-    pool = open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS)
     with (
-        pool,
+        open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS) as pool,
         ledger_thread(settings, dsn, tracer) as ledger,
         open_banks(settings, redis_url, spans) as ports,
         telling(settings, dsn) as tell,
@@ -120,14 +119,13 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         outside = Outside(settings, pool, ledger, ports, crashpoint)
         sealing = sealing_of(settings, pool)
         rebuilding = Rebuilding(making(settings, dsn), books)
-        mails = mail_actor(settings, pool, ledger, spans)
-        webhooks = webhooks_of(settings, pool, books, tell, spans)
-        own = (sealing.actor(), rebuilding.actor(), mails, webhooks.actor())
+        own = (sealing.actor(), rebuilding.actor(), mail_actor(settings, pool, ledger, spans))
+        webhooks = webhooks_of(settings, pool, books, tell, spans).actor()
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
-            actors=(*actors_of(settings, pool, books, outside), *own),
+            actors=(*actors_of(settings, pool, books, outside), webhooks, *own),
             managers=(payments_with(patience_of(settings)), *MANAGERS),
             decode=decode_envelope,
             chance=secrets.randbelow,

@@ -5,16 +5,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ledger.identity import new_id
 from ops.settings import Settings, read_settings
 from ops.tracing import sdk
 from ops.tracing.resource import attributes_of
 from ops.tracing.start import tracing
+from ops.tracing.tracer import Request, Tracer
 from ops.tracing.wanted import wanted
 from tests.journeys.collector import Collector, collecting
 from tests.journeys.receiver import receiving
@@ -28,6 +31,11 @@ NOBODY = "http://127.0.0.1:9"
 
 def settings(folder: Path, **told: str) -> Settings:
     return read_settings({"LEDGERBANK_ENV": "test", "DATA_DIR": str(folder), **told})
+
+
+def begun(tracer: Tracer) -> Request:
+    """Begin a request, in a context of its own as each has."""
+    return copy_context().run(tracer.begin, "GET", {})
 
 
 @pytest.fixture
@@ -109,7 +117,7 @@ def test_the_standard_variables_win_and_are_not_left_behind(
     }
     with tracing(settings(tmp_path, **told), "server") as tracer:
         assert tracer is not None
-        tracer.begin("GET", {}).span.end()
+        begun(tracer).span.end()
     [span] = collector.spans
     assert (span.name, span.process) == ("GET", "server")
     assert (span.resource["service.name"], span.resource["team"]) == ("bank", "ledger")
@@ -120,7 +128,7 @@ def test_a_sampler_decides_for_all_that_follows(tmp_path: Path, collector: Colle
     told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER": "always_off"}
     with tracing(settings(tmp_path, **told), "server") as tracer:
         assert tracer is not None
-        request = tracer.begin("GET", {})
+        request = begun(tracer)
         assert request.traceparent.endswith("-00")
         request.span.end()
     assert collector.raw == []
@@ -163,16 +171,29 @@ def asked(calls: Calls, url: str) -> None:
 
 
 def test_a_collector_that_is_away_holds_nobody_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sdk, "STOP_SECONDS", 0.3)
     told = {"OTEL_EXPORTER_OTLP_ENDPOINT": NOBODY, "OTEL_BSP_SCHEDULE_DELAY": "10"}
-    began = time.monotonic()
-    with tracing(settings(tmp_path, **told), "server") as tracer:
+    with capture_logs() as said:
+        with tracing(settings(tmp_path, **told), "server") as tracer:
+            assert tracer is not None
+            began = time.monotonic()
+            for _ in range(5_000):
+                begun(tracer).span.end()
+        assert time.monotonic() - began < 5
+    events = [each["event"] for each in said]
+    assert events.count("tracing.said") == 1
+    assert events[-1] == "traces.left_behind"
+
+
+def test_a_collector_that_refuses_is_told_of_seldom(tmp_path: Path, collector: Collector) -> None:
+    url = f"{collector.url}/elsewhere"
+    told = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "1"}
+    with capture_logs() as said, tracing(settings(tmp_path, **told), "server") as tracer:
         assert tracer is not None
-        for _ in range(5_000):
-            tracer.begin("GET", {}).span.end()
-    assert time.monotonic() - began < 5
-    said = capsys.readouterr().out
-    assert said.count("Queue full") <= 1
-    assert "traces.left_behind" in said
+        for _ in range(5):
+            begun(tracer).span.end()
+        eventually(lambda: len(collector.raw) == 5, "all are refused")
+    lost = [each for each in said if each["event"] == "traces.not_exported"]
+    assert [each["spans"] for each in lost] == [1]
