@@ -106,8 +106,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
     tracer: Optional["Tracer"] = None,
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
-    concurrency = concurrency_of(settings, queues)
-    spans = tracer or UNTRACED
+    concurrency, spans = concurrency_of(settings, queues), tracer or UNTRACED
     with (
         open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS) as pool,
         ledger_thread(settings, dsn, tracer) as ledger,
@@ -118,14 +117,13 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         books = LedgerBooks(ledger)
         outside = Outside(settings, pool, ledger, ports, crashpoint)
         sealing = sealing_of(settings, pool)
-        rebuilding = Rebuilding(making(settings, dsn), books)
-        own = (sealing.actor(), rebuilding.actor(), mail_actor(settings, pool, ledger, spans))
-        webhooks = webhooks_of(settings, pool, books, tell, spans).actor()
+        letters = letters_out(settings, pool, ledger, tell, spans)
+        own = (sealing.actor(), Rebuilding(making(settings, dsn), books).actor(), *letters)
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
-            actors=(*actors_of(settings, pool, books, outside), webhooks, *own),
+            actors=(*actors_of(settings, pool, books, outside), *own),
             managers=(payments_with(patience_of(settings)), *MANAGERS),
             decode=decode_envelope,
             chance=secrets.randbelow,
@@ -157,6 +155,14 @@ def beside(pool: Pool) -> Iterator[Figures]:
         ended.set()
         for thread in threads:
             thread.join()
+
+
+def letters_out(
+    settings: Settings, pool: Pool, ledger: Ledger, tell: Tell, spans: Spans
+) -> tuple[Actor, ...]:
+    """Return the kinds of work that tell people and their programs."""
+    webhooks = webhooks_of(settings, pool, LedgerBooks(ledger), tell, spans)
+    return mail_actor(settings, pool, ledger, spans), webhooks.actor()
 
 
 def webhooks_of(
