@@ -107,23 +107,22 @@ def work(  # noqa: PLR0913  # what a worker process is made of
 ) -> None:
     """Follow the log and work on jobs until `stop`."""
     concurrency, spans = concurrency_of(settings, queues), tracer or UNTRACED
+    threads = sum(concurrency.values()) + THREADS_BESIDE_JOBS
     with (
-        open_pool(dsn, sum(concurrency.values()) + THREADS_BESIDE_JOBS) as pool,
-        ledger_thread(settings, dsn, tracer) as ledger,
-        open_banks(settings, redis_url, spans) as ports,
-        telling(settings, dsn) as tell,
+        open_pool(dsn, threads) as pool, ledger_thread(settings, dsn, tracer) as ledger,
+        open_banks(settings, redis_url, spans) as ports, telling(settings, dsn) as tell,
         beside(pool) as figures,
-    ):
+    ):  # fmt: skip
         books = LedgerBooks(ledger)
         outside = Outside(settings, pool, ledger, ports, crashpoint)
-        sealing = sealing_of(settings, pool)
         letters = letters_out(settings, pool, ledger, tell, spans)
-        own = (sealing.actor(), Rebuilding(making(settings, dsn), books).actor(), *letters)
+        sealing = sealing_of(settings, pool)
+        own = (sealing.actor(), Rebuilding(making(settings, dsn), books).actor())
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
             broker=build_broker(redis_url),
-            actors=(*actors_of(settings, pool, books, outside), *own),
+            actors=(*actors_of(settings, pool, books, outside), *own, *letters),
             managers=(payments_with(patience_of(settings)), *MANAGERS),
             decode=decode_envelope,
             chance=secrets.randbelow,
