@@ -180,7 +180,7 @@ EVENT = """
 INSERT INTO log.events (
     position, stream_id, version, event_id, command_id, name, schema_version, data, actor_id,
     correlation_id, recorded_at, effective_at, content_hash, chain_hash
-) VALUES (%s, %s, 1, %s, %s, 'Thing', 1, '', '', 'req_test', '', '', '', '')
+) VALUES (%s, %s, 1, %s, %s, 'Thing', 1, '{}', '', 'req_test', '', '', '', '')
 """
 OPEN = """
 SELECT id::text, subject_id FROM work.jobs
