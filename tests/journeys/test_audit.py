@@ -1,10 +1,11 @@
 """What the audit log of a deployment says, whichever server saw it (AC-95)."""
 
+from threading import Event, Thread
 from typing import Any
 
 from ledger.identity import new_id
 from tests.journeys.people import Door, Person, Town
-from tests.journeys.system import eventually
+from tests.journeys.system import System, eventually
 from tests.journeys.wire import reason_of
 
 
@@ -12,6 +13,42 @@ def told(town: Town, server: int = 1, **asked: str) -> list[dict[str, Any]]:
     query = "&".join(f"{name}={value}" for name, value in asked.items())
     rows: list[dict[str, Any]] = town.auditor.get(f"/api/audit/log?{query}", server=server)
     return rows
+
+
+def test_who_polls_by_position_misses_nothing_in_a_race(
+    system: System, town: Town, customer: Person
+) -> None:
+    """AC-91: two hundred commands, and a poller that asks now one server, now the other."""
+    source, destination = town.account(customer), town.account(customer, None)
+    [(first,)] = system.rows("SELECT position + 1 FROM log.head")
+    seen: list[int] = []
+    over = Event()
+
+    def poll() -> None:
+        turn, after = 0, first
+        while True:
+            ended, turn = over.is_set(), turn + 1
+            path = f"/api/events?position_from={after}&limit=50"
+            page = [each["position"] for each in town.auditor.get(path, server=turn % 2)]
+            seen.extend(page)
+            if page:
+                after = page[-1] + 1
+            elif ended:
+                return
+            else:
+                over.wait(0.02)
+
+    poller = Thread(target=poll)
+    poller.start()
+    try:
+        answers = town.door.race(customer.transfer(source, destination, "0.01") for _ in range(200))
+    finally:
+        over.set()
+        poller.join()
+    assert {answer.status_code for answer in answers} == {201}
+    told_of = {int(answer.headers["ledger-position"].rpartition(".")[2]) for answer in answers}
+    assert seen == list(range(first, seen[-1] + 1)), "strictly growing, without a hole"
+    assert told_of <= set(seen)
 
 
 def test_staff_who_act_for_a_customer_are_told_by_name(town: Town, customer: Person) -> None:

@@ -135,6 +135,15 @@ def is_restored_from_the_log(system: System, town: Town, customer: Person, accou
         owner.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables)))
     lost = answers(town, customer, account)
     assert sum(lost[path] != before[path] for path in before) > 8
+    assert system.ledgerbank("projections", "verify", "banks").code == 1
+    [(rows,)] = system.rows(DRIFT)
+    assert rows > 0
+    drift = f'ledgerbank_projection_drift_rows{{projection="banks"}} {rows:.1f}'
+    server = town.door.clients[0]
+    eventually(lambda: drift in server.get("/api/metrics").text, "the metric tells of it")
     rebuilt = system.ledgerbank("projections", "rebuild", "--all", "--repair")
     assert rebuilt.code == 0, rebuilt
     assert answers(town, customer, account) == before
+
+
+DRIFT = "SELECT drift_rows FROM read.checkpoints WHERE projection = 'banks'"

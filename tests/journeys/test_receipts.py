@@ -1,5 +1,6 @@
 """Receipts: one file proves one transaction, with nothing of ours installed (P-6)."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -183,6 +184,15 @@ def test_everything_acknowledged_is_soon_provable(system: System, town: Town) ->
     assert int(float(told.split()[1])) >= newest_size
     theirs = tree.prove_inclusion(receipt["entry"]["position"], newest_size)
     assert receipt["entry"]["audit_path"] == [each.hex() for each in theirs.path[1:]]
+
+
+def test_the_verifier_needs_the_standard_library_and_one_primitive() -> None:
+    tree = ast.parse(Path(receipt_verifier.__file__).read_text(encoding="utf-8"))
+    named = {each.module for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)}
+    named |= {name.name for each in ast.walk(tree) if isinstance(each, ast.Import)
+              for name in each.names}  # fmt: skip
+    used = {str(name).partition(".")[0] for name in named}
+    assert used - sys.stdlib_module_names == {"cryptography"}
 
 
 def test_the_verifier_knows_every_currency() -> None:

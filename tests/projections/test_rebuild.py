@@ -2,6 +2,7 @@
 
 from itertools import count
 from threading import Thread
+from time import monotonic
 
 import psycopg
 import pytest
@@ -117,9 +118,13 @@ def test_a_repair_replaces_what_differs_and_can_be_undone(database: str, settled
     bad = contents(database, ACCOUNTS)
     rebuild(database, ACCOUNTS, KEKS, repair=True)
     assert good == contents(database, ACCOUNTS)
+    began = monotonic()
     roll_back(database, ACCOUNTS)
+    seconds = monotonic() - began
     assert bad == contents(database, ACCOUNTS)
+    began = monotonic()
     roll_back(database, ACCOUNTS)
+    assert min(seconds, monotonic() - began) < 1, "P-1"
     assert good == contents(database, ACCOUNTS)
     assert checkpoint(database, "accounts")[0] == settled.history.position
 

@@ -1,10 +1,13 @@
 """`ledgerbank projections`: where the read models are, and how they are made again."""
 
+import io
+import re
 from threading import Thread
 from typing import Any
 
 import msgspec
 import pytest
+from typing_extensions import override
 
 from projections.catalogue import BY_NAME
 from projections.runner import Runner
@@ -191,6 +194,25 @@ def test_a_copy_is_kept_ready_and_swapped_later(demo: Shell) -> None:
     assert (ran.code, contents(dsn(demo), "users")) == (0, before)
     assert rows(dsn(demo), "SELECT count(*) FROM read.rebuilds") == [(0,)]
     assert demo("projections", "swap", "users").code == 1
+
+
+def test_a_terminal_is_shown_how_far_it_is(demo: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        @override
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr("sys.stderr", drawn := Terminal())
+    assert demo("projections", "rebuild", "banks", "--swap", "manual").code == 0
+    last = head(dsn(demo))
+    assert f"{last}/{last}" in drawn.getvalue()
+    assert "100%" in drawn.getvalue() or "it/s" in drawn.getvalue()
+    assert re.search(r"[0-9]:[0-9]{2}:[0-9]{2}", drawn.getvalue()), "the time that is left"
+    seen = drawn.tell()
+    ran = demo("--quiet", "projections", "rebuild", "banks", "--resume")
+    assert (ran.code, drawn.tell()) == (0, seen)
 
 
 def test_several_are_made_at_once(demo: Shell) -> None:
