@@ -25,7 +25,7 @@ from schema.postgres import connect
 from schema.webhook_secrets import WebhookSecrets
 from workers import bank_schedules, due_holds, due_payments, purges
 from workers.attempts import Actor
-from workers.bank_process import BANKS
+from workers.bank_process import BANKS, SYNC, failed_sync
 from workers.books import LedgerBooks
 from workers.broker import build_broker
 from workers.courier import Courier
@@ -118,6 +118,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         letters = letters_out(settings, pool, ledger, tell, spans)
         sealing = sealing_of(settings, pool)
         own = (sealing.actor(), Rebuilding(making(settings, dsn), books).actor())
+        obituaries = Obituaries(pool, ledger.handle_blocking, {SYNC: failed_sync})
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
@@ -132,7 +133,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             crashpoint=crashpoint,
             count=figures.count,
             spans=spans,
-            chores=(Obituaries(pool, ledger.handle_blocking).tell, sealing.ask_when_grown),
+            chores=(obituaries.tell, sealing.ask_when_grown),
         )
         run(parts, stop)
 

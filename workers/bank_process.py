@@ -2,9 +2,13 @@
 
 from typing import TypeAlias
 
+import msgspec
+
+from ledger.commands.connection import FailSync
 from ledger.events.connection import ConnectionRevoked, SyncRequested
 from ledger.events.recorded import Recorded
 from workers.jobs import JobWanted
+from workers.obituaries import Death
 from workers.process_managers import Ended, ProcessManager, Unseen
 
 QUEUE = "banking"
@@ -46,6 +50,16 @@ def react(_process: BankProcess, recorded: Recorded) -> list[JobWanted]:
             ]
         case _:
             return []
+
+
+def failed_sync(death: Death) -> FailSync:
+    """Say of a sync that killed its workers that it came to nothing; the next one may begin."""
+    return FailSync(
+        connection_id=death.subject_id,
+        job_key=msgspec.json.decode(death.arguments)["job_key"],
+        reason=death.reason,
+        attempt=death.attempts,
+    )
 
 
 def connection_of(recorded: Recorded) -> str:

@@ -1,15 +1,22 @@
 """Every job that dies is told of once, however often it is tried (jobs.md §5)."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from ledger.commands.asked import Asked
+from ledger.commands.audit import RecordSecurityEvent
 from ledger.commands.command import Command, Context
+from ledger.commands.connection import FailSync
 from ledger.errors import Reason, Refused
+from ledger.identity import new_id
 from tests.workers.conftest import Room
 from tests.workers.test_with_the_ledger import running_ledger
 from workers.attempts import Actor, Discarded, attempt
+from workers.bank_process import SYNC, failed_sync
+from workers.claims import DEATHS_MAX, claim
+from workers.database import transaction
 from workers.dead_letters import dead_letter_id
 from workers.jobs import Job
 from workers.obituaries import Obituaries
@@ -26,6 +33,34 @@ def died(room: Room, subject: str) -> Job:
     job = room.ask(subject=subject)
     attempt(room.frame, DOOMED, job.id)
     return job
+
+
+def test_a_sync_that_kills_its_workers_is_said_to_have_failed(room: Room) -> None:
+    wishes = [room.ask(SYNC, new_id(), arguments={"job_key": each}) for each in ("one", "two")]
+    for number, _ in enumerate(range(DEATHS_MAX), 1):
+        with transaction(room.pool) as connection:
+            for job in wishes[: 2 if number == 1 else 1]:
+                assert claim(connection, job.id, room.clock.now, 30) is not None
+        room.clock.now += timedelta(minutes=1)
+        room.reap()
+    attempt(room.frame, msgspec.structs.replace(DOOMED, name=SYNC), wishes[1].id)
+    asked: list[tuple[Command, Asked]] = []
+    troubles = [Refused(Reason.SERVICE_UNAVAILABLE)]
+
+    def handle(command: Command, _context: Context, asks: Asked) -> None:
+        if troubles:
+            raise troubles.pop()
+        asked.append((command, asks))
+
+    obituaries = Obituaries(room.pool, handle, {SYNC: failed_sync})
+    obituaries.tell()
+    assert asked == [], "what the ledger cannot take now is told later"
+    obituaries.tell()
+    assert [type(command) for command, _ in asked] == [FailSync, *[RecordSecurityEvent] * 2]
+    assert asked[0][0] == FailSync(
+        connection_id=wishes[0].subject_id, job_key="one", reason="internal_server_error", attempt=1
+    )
+    assert len({each.idempotency for _, each in asked}) == 3
 
 
 def told(room: Room) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ a `decline_reason` never moved anything. Lines are paged by the id of the last o
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from typing_extensions import override
@@ -28,6 +28,7 @@ from workers.banks.port import (
     PaymentOrder,
     Tokens,
 )
+from workers.banks.reader import Reader
 from workers.breakers import bank_api
 from workers.rails.rail import Answer, Standing, Withdrawal
 from workers.retries import Failed
@@ -40,7 +41,6 @@ OPEN_HISTORY = timedelta(days=89)
 TOO_OLD = "forbidden.verification_required"
 LINE_GONE = frozenset({400, 404})
 NOTHING_PENDING = "*"
-Shape = TypeVar("Shape")
 
 
 class ToldAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +130,7 @@ class Monzo(BankPort):
     ) -> None:
         self.url, self.oauth, self.clock, self.limit = api_url.rstrip("/"), oauth, clock, limit
         self.calls = oauth.calls
+        self.reader = Reader(self.calls, self.url, PROVIDER)
 
     @override
     def authorization_url(self, wish: Authorization) -> str:
@@ -159,25 +160,10 @@ class Monzo(BankPort):
             if objection.status != 401:  # noqa: PLR2004  # such a token allows nothing any more
                 raise meant(objection) from None
 
-    def read(
-        self, access_token: str, noun: str, shape: type[Shape], params: dict[str, str]
-    ) -> Shape:
-        """Ask for something by GET. Raises `Objection`."""
-        call = Call(
-            operation=noun,
-            method="GET",
-            url=f"{self.url}/{noun}",
-            shape=shape,
-            breaker=bank_api(PROVIDER),
-            params=params,
-            headers=bearer(access_token),
-        )
-        return self.calls.ask(call)
-
     @override
     def accounts(self, access_token: str) -> tuple[BankAccount, ...]:
         try:
-            told = self.read(access_token, "accounts", ToldAccounts, {})
+            told = self.reader.get(access_token, "accounts", ToldAccounts, {})
         except Objection as objection:
             raise meant(objection) from None
         return tuple(
@@ -196,7 +182,7 @@ class Monzo(BankPort):
     def balance(self, access_token: str, external_account_id: str) -> BankBalance:
         asked = {"account_id": external_account_id}
         try:
-            told = self.read(access_token, "balance", ToldBalance, asked)
+            told = self.reader.get(access_token, "balance", ToldBalance, asked)
         except Objection as objection:
             raise meant(objection) from None
         return BankBalance(
@@ -245,12 +231,12 @@ class Monzo(BankPort):
         asked = {"account_id": external_account_id, "limit": str(self.limit)}
         asked |= {"since": at.since} if at.since else {}
         try:
-            told = self.read(access_token, "transactions", ToldLines, asked)
+            told = self.reader.get(access_token, "transactions", ToldLines, asked)
         except Objection as objection:
             if not at.line_id or objection.status not in LINE_GONE:
                 raise
             asked["since"] = at.moment
-            told = self.read(access_token, "transactions", ToldLines, asked)
+            told = self.reader.get(access_token, "transactions", ToldLines, asked)
         return tuple(each.line() for each in told.transactions)
 
     @override

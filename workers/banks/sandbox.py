@@ -4,9 +4,7 @@ The dialect is told by the address: `…/windows` lists lines by time, anything 
 by a cursor.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import TypeVar
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -31,6 +29,7 @@ from workers.banks.port import (
     PaymentOrder,
     Tokens,
 )
+from workers.banks.reader import Reader
 from workers.banks.sandbox_shapes import (
     ToldAccounts,
     ToldBalance,
@@ -60,7 +59,6 @@ OVERLAP = timedelta(days=10)
 SHORTEST = timedelta(microseconds=1)
 NOT_FOUND, CONFLICT = 404, 409
 LOST_PLACE = frozenset({"invalid_cursor", "mutation_during_paging"})
-Shape = TypeVar("Shape")
 
 
 class SandboxBank(BankPort):
@@ -75,6 +73,7 @@ class SandboxBank(BankPort):
         self, url: str, client_id: str, client_secret: str, calls: Calls, limit: int = LIMIT
     ) -> None:
         self.url, self.calls, self.limit = url.rstrip("/"), calls, limit
+        self.reader = Reader(calls, self.url, PROVIDER)
         root = self.url.removesuffix(WINDOWS)
         self.revoke_url = f"{root}/oauth2/revoke"
         self.oauth = OAuthClient(
@@ -104,25 +103,10 @@ class SandboxBank(BankPort):
     def revoke(self, token: str) -> None:
         self.oauth.revoke(self.revoke_url, token)
 
-    def read(
-        self, access_token: str, noun: str, shape: type[Shape], params: Mapping[str, str]
-    ) -> Shape:
-        """Ask for something by GET. Raises `Objection`."""
-        call = Call(
-            operation=noun,
-            method="GET",
-            url=f"{self.url}/{noun}",
-            shape=shape,
-            breaker=bank_api(PROVIDER),
-            params=params,
-            headers=bearer(access_token),
-        )
-        return self.calls.ask(call)
-
     @override
     def accounts(self, access_token: str) -> tuple[BankAccount, ...]:
         try:
-            told = self.read(access_token, "accounts", ToldAccounts, {})
+            told = self.reader.get(access_token, "accounts", ToldAccounts, {})
         except Objection as objection:
             raise meant(objection) from None
         return tuple(
@@ -141,7 +125,7 @@ class SandboxBank(BankPort):
     def balance(self, access_token: str, external_account_id: str) -> BankBalance:
         asked = {"account_id": external_account_id}
         try:
-            told = self.read(access_token, "balance", ToldBalance, asked)
+            told = self.reader.get(access_token, "balance", ToldBalance, asked)
         except Objection as objection:
             raise meant(objection) from None
         return BankBalance(amount=told.balance, currency=told.currency, as_of=utc_text(told.as_of))
@@ -173,7 +157,7 @@ class SandboxBank(BankPort):
         start, inside, at = place.rpartition("~")
         start = start if inside else at
         asked = {"account_id": external_account_id, "cursor": at, "limit": str(self.limit)}
-        told = self.read(access_token, "transactions", ToldChanges, asked)
+        told = self.reader.get(access_token, "transactions", ToldChanges, asked)
         return HistoryPage(
             transactions=tuple(each.line() for each in told.transactions),
             removed=told.removed,
@@ -255,7 +239,7 @@ class SandboxWindows(SandboxBank):
         since, at, oldest, latest = [*place.split("~"), "", "", ""][:4]
         asked = {"account_id": external_account_id, "limit": str(self.limit)}
         asked |= {"since": at or since} if at or since else {}
-        told = self.read(access_token, "transactions", ToldWindow, asked)
+        told = self.reader.get(access_token, "transactions", ToldWindow, asked)
         lines = tuple(each.line() for each in told.transactions)
         pending = [each.occurred_at for each in lines if each.status == "pending"]
         oldest = min([*pending, *([oldest] if oldest else [])], default="")

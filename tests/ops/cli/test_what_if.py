@@ -3,12 +3,15 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.commands.payment import CreatePayment, ProcessPayment
+from ledger.commands.posting import ReversePosting
+from ledger.commands.transfer import MakeTransfer
 from ledger.money import decimal_text
 from ops.embedded.postgres import Place
 from ops.settings import read_settings
@@ -139,6 +142,44 @@ def test_fees_that_nobody_can_pay_keep_things_from_happening(lived: Shell, tmp_p
     assert all(each["knock_on"] for each in found["refusals"])
     [fee] = found["fees"]
     assert (fee["kind"], fee["amount"]) == ("PAYMENT", f"{9 * fee['postings']}.00")
+
+
+@pytest.fixture
+def regretted(bare: Shell, postgres_server: Place, migrated: str) -> Iterator[Shell]:
+    """Give a shell over two transfers of which the first was reversed."""
+    diary = Diary(9, greedy=False)
+    first, second = next(diary.transfer()), next(diary.transfer())
+    assert isinstance(first.command, MakeTransfer)
+    undo = ReversePosting(
+        posting_id=first.command.posting_id, reversal_posting_id=diary.id(), reason="Regret"
+    )
+    with copied(postgres_server, migrated) as name:
+        bare.environment["DATABASE_URL"] = postgres_server.url(name)
+        settings = read_settings(bare.environment | GENEROUS)
+        steps = [first, Step(undo, None), second]
+        assert asyncio.run(live(settings, postgres_server.url(name), diary, steps)) == {}
+        yield bare
+
+
+@pytest.mark.parametrize("payer", ["debited", "credited"])
+def test_a_reversal_gives_the_fee_back(regretted: Shell, tmp_path: Path, payer: str) -> None:
+    rules = f'[[fees]]\non = "TRANSFER"\npayer = "{payer}"\nfixed = "0.05"\n'
+    found = asked(regretted, tmp_path, rules)
+    assert (found["refused"], found["accepted"]) == (0, 0)
+    fee = {"kind": "TRANSFER", "currency": "USD", "postings": 1, "amount": "0.05"}
+    assert found["fees"] == [fee]
+    assert [each["difference"] for each in found["balances"]] == ["-0.05"]
+
+
+def test_what_was_reversed_and_would_be_refused_leaves_no_trace(
+    regretted: Shell, tmp_path: Path
+) -> None:
+    found = asked(
+        regretted, tmp_path, '[limits]\nsingle = "0"\n[[fees]]\non = "TRANSFER"\nfixed = 1\n'
+    )
+    assert (found["refused"], found["fees"]) == (2, [])
+    assert len(found["balances"]) == 2, "only who gave and who took the second time"
+    assert sum(Decimal(each["difference"]) for each in found["balances"]) == 0
 
 
 @pytest.mark.parametrize(
