@@ -118,7 +118,6 @@ def work(  # noqa: PLR0913  # what a worker process is made of
         letters = letters_out(settings, pool, ledger, tell, spans)
         sealing = sealing_of(settings, pool)
         own = (sealing.actor(), Rebuilding(making(settings, dsn), books).actor())
-        obituaries = Obituaries(pool, ledger.handle_blocking, {SYNC: failed_sync})
         parts = Parts(
             pool=pool,
             connect=partial(connect, dsn, "ledgerbank_app"),
@@ -133,7 +132,7 @@ def work(  # noqa: PLR0913  # what a worker process is made of
             crashpoint=crashpoint,
             count=figures.count,
             spans=spans,
-            chores=(obituaries.tell, sealing.ask_when_grown),
+            chores=(obituaries_of(pool, ledger).tell, sealing.ask_when_grown),
         )
         run(parts, stop)
 
@@ -155,6 +154,11 @@ def beside(pool: Pool) -> Iterator[Figures]:
         ended.set()
         for thread in threads:
             thread.join()
+
+
+def obituaries_of(pool: Pool, ledger: Ledger) -> Obituaries:
+    """Return what tells of dead letters, and ends what they left open."""
+    return Obituaries(pool, ledger.handle_blocking, {SYNC: failed_sync})
 
 
 def letters_out(
