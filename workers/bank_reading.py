@@ -101,7 +101,7 @@ class BankReader(msgspec.Struct, frozen=True):
             return None
         command = TakeBankAccount(
             connection_id=known.connection_id,
-            account_id=derived_id("bank account", known.provider, external, known.user_id),
+            account_id=mirror_id(known.provider, external, known.user_id),
             external_account_id=external,
             name=Private(account.name or external, known.user_id),
             currency=account.currency,
@@ -228,6 +228,11 @@ class BankReader(msgspec.Struct, frozen=True):
             discrepancy_id=derived_id("discrepancy", job.id, job.attempt, account_id),
         )
         self.books.handle(command, job.context)
+
+
+def mirror_id(provider: str, external_account_id: str, user_id: str) -> str:
+    """Return the id of a customer's account that is opened to mirror one at a bank."""
+    return derived_id("bank account", provider, external_account_id, user_id)
 
 
 def kind_of(type_hint: str) -> str:

@@ -21,12 +21,13 @@ from ledger.commands.connection import (
 from ledger.commands.user import RegisterUser
 from ledger.events.event import Private
 from ledger.events.recorded import SYSTEM
-from ledger.identity import derived_id, new_id
+from ledger.identity import new_id
 from ledger.times import later_by, utc_text
 from ops.banking import ring_of
 from ops.settings import Settings
 from ops.work import ledger_thread
 from schema.principals import email_claim
+from workers.bank_reading import mirror_id
 from workers.bank_steps import BankSteps
 from workers.banks.books import Connection, LedgerBankBooks
 from workers.banks.port import BankPort, Tokens
@@ -167,7 +168,7 @@ class House:
     def account_of(self, user_id: str, external_account_id: str) -> str:
         """Return the account that mirrors one at the bank."""
         [provider] = self.ports
-        return derived_id("bank account", provider, external_account_id, user_id)
+        return mirror_id(provider, external_account_id, user_id)
 
     def holding(self, connection_id: str, account_id: str) -> Holding:
         """Return what is held of an account now."""

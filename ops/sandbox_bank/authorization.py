@@ -132,6 +132,7 @@ def token(books: Books, chance: Chance, client: Client, request: Request) -> Rep
     """Hand out tokens for a code or a refresh token."""
     form = request.form()
     authenticate(client, request, form)
+    refresh = form.get("refresh_token", "")
     match form.get("grant_type"):
         case "authorization_code":
             consent = spend_code(
@@ -141,10 +142,11 @@ def token(books: Books, chance: Chance, client: Client, request: Request) -> Rep
                 form.get("code_verifier", ""),
             )
         case "refresh_token":
-            consent = spend_refresh(books, form.get("refresh_token", ""))
+            consent = spend_refresh(books, refresh)
         case _:
             raise Rejected(400, "unsupported_grant_type")
-    return answer(issue_tokens(books, chance, consent), headers={"Cache-Control": "no-store"})
+    told = issue_tokens(books, chance, consent, refresh)
+    return answer(told, headers={"Cache-Control": "no-store"})
 
 
 def end(books: Books, client: Client, request: Request) -> Reply:

@@ -81,11 +81,15 @@ class Code(msgspec.Struct, kw_only=True):
 
 
 class Token(msgspec.Struct, kw_only=True):
-    """An access or refresh token, kept under its hash; `ended_at` is when it was replaced."""
+    """An access or refresh token, kept under its hash; `ended_at` is when it was replaced.
+
+    A `lasting` refresh token never is: it can be used again and again.
+    """
 
     consent_id: str
     expires_at: int
     ended_at: int | None = None
+    lasting: bool = False
 
 
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -65,15 +65,20 @@ def challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def issue_tokens(books: Books, chance: Chance, consent: Consent) -> dict[str, object]:
-    """Return a new pair of tokens as the token endpoint tells them."""
+def issue_tokens(
+    books: Books, chance: Chance, consent: Consent, spent: str = ""
+) -> dict[str, object]:
+    """Return a pair of tokens as the token endpoint tells them; a lasting one that was spent stays.
+
+    Everything else is new.
+    """
     moment, settings = now(books), books.settings
     if settings.single_access_token:
         end_tokens(books.access, consent.id, moment)
-    access, refresh = chance.secret(books, "access"), chance.secret(books, "refresh")
+    access = chance.secret(books, "access")
     life_ms = settings.token_ttl_s * 1000
     books.access[hashed(access)] = Token(consent_id=consent.id, expires_at=moment + life_ms)
-    books.refresh[hashed(refresh)] = Token(consent_id=consent.id, expires_at=moment + REFRESH_MS)
+    refresh = spent if is_lasting(books, spent) else new_refresh(books, chance, consent)
     return {
         "access_token": access,
         "refresh_token": refresh,
@@ -85,6 +90,20 @@ def issue_tokens(books: Books, chance: Chance, consent: Consent) -> dict[str, ob
     }
 
 
+def is_lasting(books: Books, refresh: str) -> bool:
+    """Say whether a refresh token is good more than once."""
+    known = books.refresh.get(hashed(refresh))
+    return known is not None and known.lasting
+
+
+def new_refresh(books: Books, chance: Chance, consent: Consent) -> str:
+    """Return a refresh token that is good once."""
+    refresh = chance.secret(books, "refresh")
+    expires_at = now(books) + REFRESH_MS
+    books.refresh[hashed(refresh)] = Token(consent_id=consent.id, expires_at=expires_at)
+    return refresh
+
+
 def end_tokens(tokens: dict[str, Token], consent_id: str, moment: int) -> None:
     """End every token of a consent that is not over yet."""
     for token in tokens.values():
@@ -93,7 +112,7 @@ def end_tokens(tokens: dict[str, Token], consent_id: str, moment: int) -> None:
 
 
 def spend_refresh(books: Books, refresh: str) -> Consent:
-    """Return the consent behind a refresh token, which is good once (but for the grace)."""
+    """Return the consent behind a refresh token: good once (but for the grace), or lasting."""
     token, moment = books.refresh.get(hashed(refresh)), now(books)
     if token is None or token.expires_at <= moment:
         raise Rejected(400, "invalid_grant", "unknown refresh token")
@@ -103,7 +122,8 @@ def spend_refresh(books: Books, refresh: str) -> Consent:
     consent = books.consents[token.consent_id]
     if not lives(books, consent):
         raise Rejected(400, "invalid_grant", "the consent is gone")
-    token.ended_at = token.ended_at or moment
+    if not token.lasting:
+        token.ended_at = token.ended_at or moment
     return consent
 
 

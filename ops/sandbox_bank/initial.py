@@ -1,13 +1,21 @@
 """What the sandbox bank holds before anybody asks: the outside half of the product's demo data.
 
-A payment id here is that of the product's own demo payment, so that a sync knows it again.
+A payment id here is that of the product's own demo payment, so that a sync knows it again. Both
+customers have consented to the product for good, so that a demo of last year still works.
 """
 
 from typing import NamedTuple
 
+import msgspec
+
 from ops.sandbox_bank.accounts import add_line
-from ops.sandbox_bank.books import Account, Books, Line
-from ops.sandbox_bank.chance import Chance, moment_of
+from ops.sandbox_bank.books import Account, Books, Consent, Line, Payment, Token
+from ops.sandbox_bank.chance import Chance, hashed, moment_of
+
+OPENED, FOR_GOOD = "2025-01-01T09:00:00Z", "2200-01-01T00:00:00Z"
+SCOPE = "read write"
+BEGINNING = "c0"
+"""The place in the changes of an account behind which everything is told."""
 
 
 class Told(NamedTuple):
@@ -18,6 +26,11 @@ class Told(NamedTuple):
     amount: int
     description: str
     payment_id: str | None = None
+
+    @property
+    def occurred_at(self) -> str:
+        """Return when the money moved."""
+        return f"2025-01-{self.day:02}T09:00:00Z"
 
 
 ALICE = Account(
@@ -64,17 +77,55 @@ def initial_books(chance: Chance) -> Books:
     """Return the books of a bank that has just opened."""
     books = Books()
     for account, lines in HISTORY:
-        copy = Account(**{name: getattr(account, name) for name in account.__struct_fields__})
-        books.accounts[copy.id] = copy
+        books.accounts[account.id] = msgspec.structs.replace(account)
+        allow(books, account.username)
         for told in lines:
             line = Line(
                 id=told.id,
-                account_id=copy.id,
+                account_id=account.id,
                 amount=told.amount,
-                currency=copy.currency,
+                currency=account.currency,
                 description=told.description,
-                occurred_at=moment_of(f"2025-01-{told.day:02}T09:00:00Z"),
+                occurred_at=moment_of(told.occurred_at),
                 payment_id=told.payment_id,
             )
             add_line(books, chance, line)
+            if told.payment_id is not None:
+                record_payment(books, line, told.payment_id)
     return books
+
+
+def allow(books: Books, username: str) -> None:
+    """Let the product read and pay for a customer, for good."""
+    until = moment_of(FOR_GOOD)
+    consent = Consent(
+        id=f"consent_demo_{username}",
+        username=username,
+        scope=SCOPE,
+        given_at=moment_of(OPENED),
+        expires_at=until,
+    )
+    books.consents[consent.id] = consent
+    kept = Token(consent_id=consent.id, expires_at=until, lasting=True)
+    books.refresh[hashed(lasting_refresh(username))] = kept
+
+
+def lasting_refresh(username: str) -> str:
+    """Return what a demo deployment gets access with; not a secret, as nothing here is."""
+    return f"demo-refresh-{username}"
+
+
+def record_payment(books: Books, line: Line, payment_id: str) -> None:
+    """Remember the payment that a line is, so that it is not made once more."""
+    books.keys[payment_id] = payment_id
+    books.payments[payment_id] = Payment(
+        id=line.id.replace("tx_", "pay_"),
+        payment_id=payment_id,
+        status="settled",
+        account_id=line.account_id,
+        amount=abs(line.amount),
+        currency=line.currency,
+        direction="CREDIT" if line.amount > 0 else "DEBIT",
+        description=line.description,
+        transaction_id=line.id,
+    )

@@ -5,12 +5,14 @@ import asyncio
 import click
 
 from api.passwords import Passwords
+from ops.banking import ring_of
 from ops.composition import open_books
 from ops.databases import database, ready_database, start_over, wait_for
-from ops.demo import Seeding
 from ops.failures import CheckFailed
 from ops.output import Output
+from ops.outside import kept_in
 from ops.passwords import passwords_of
+from ops.seeding.run import Seeded, Seeding
 from ops.settings import Settings, SettingsRefused
 from schema.migrate import migrate as apply_migrations
 from schema.migrate import pending
@@ -34,25 +36,31 @@ def migrate(output: Output, *, check: bool) -> None:
 
 
 @click.command("seed-demo")
-@click.option("--reset", is_flag=True, help="Empty the embedded database first; nothing is kept.")
+@click.option("--reset", is_flag=True, help="Empty database and bank of the demo; nothing is kept.")
 @click.pass_obj
 def seed_demo(output: Output, *, reset: bool) -> None:
     """Make the demo people, banks and money; a second run changes nothing."""
     settings = output.settings()
     if reset:
         start_over(settings)
+        kept_in(settings).unlink(missing_ok=True)
     with ready_database(settings) as dsn:
-        made = asyncio.run(seed(settings, dsn))
+        seeded = asyncio.run(seed(settings, dsn))
+    for note in seeded.notes:
+        output.say(note)
+    made = seeded.commands
     output.tell({"commands": made}, f"demo data in place ({made} commands)")
 
 
-async def seed(settings: Settings, dsn: str) -> int:
+async def seed(settings: Settings, dsn: str) -> Seeded:
     """Make what is missing of the demo data; return how many commands that took."""
     if settings.core.env == "prod":
         raise SettingsRefused(["demo data is for development only"])
     passwords: Passwords = passwords_of(settings)
     try:
         async with open_books(settings, dsn) as books:
-            return await Seeding(books.ledger, passwords, settings.core.index_key).run()
+            ring, index_key = ring_of(settings), settings.core.index_key
+            return await Seeding(books.ledger, books.pool, passwords, ring, index_key).run()
     finally:
         passwords.close()
+

@@ -66,7 +66,8 @@ def run_everything(
     refuse_unfit(settings, database_url)
     supervisor.check()
     if demo:
-        asyncio.run(seed(settings, database_url))
+        for note in asyncio.run(seed(settings, database_url)).notes:
+            output.say(note)
     supervisor.check()
     environment = {
         **os.environ,

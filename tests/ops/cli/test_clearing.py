@@ -1,14 +1,25 @@
 """`ledgerbank ledger clearing`: what is open between our books and a bank, as old as it is."""
 
+import json
+
 from ledger.identity import new_id
 from tests.ops.cli.books import change, rows
 from tests.ops.cli.shell import Shell
 
-CODE = "clearing:LEDGERBANK:USD"
+CODE = "clearing:DEMO_BANK_US:USD"
 OUTSIDE = """
-UPDATE read.payments SET rail = 'sandbox', posted_at = to_char(
+UPDATE read.payments SET posted_at = to_char(
     clock_timestamp() AT TIME ZONE 'UTC' - make_interval(hours => %s), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
 ) WHERE description = %s
+"""
+ANOTHER = """
+INSERT INTO read.payments
+SELECT (jsonb_populate_record(NULL::read.payments, to_jsonb(p) || %s::jsonb)).*
+FROM read.payments AS p WHERE description = 'Grocery Shopping'
+"""
+FORGOTTEN = """
+DELETE FROM log.claims
+WHERE namespace = 'payment_external_id' AND key = 'sandbox/tx_alice_groceries'
 """
 MATCHED = """
 INSERT INTO log.claims (namespace, key, holder, position)
@@ -33,6 +44,10 @@ def test_nothing_is_open_in_the_demo(demo: Shell) -> None:
 
 def test_what_is_open_is_aged(demo: Shell) -> None:
     dsn = demo.environment["DATABASE_URL"]
+    change(dsn, FORGOTTEN)
+    for text, amount, direction in (("Restaurant", 4_550, "DEBIT"), ("Refund", 20_000, "CREDIT")):
+        changes = {"id": new_id(), "description": text, "amount": amount, "direction": direction}
+        change(dsn, ANOTHER, json.dumps(changes))
     for hours, text in ((23, "Grocery Shopping"), (49, "Restaurant"), (170, "Refund")):
         change(dsn, OUTSIDE, hours, text)
     found = demo("--json", "ledger", "clearing").json
@@ -62,7 +77,7 @@ def test_differences_stand_beside_what_may_explain_them(demo: Shell) -> None:
         ("MISSING_AT_BANK", None, "OPEN"),
         ("BALANCE", 999, "RESOLVED"),
     ):
-        change(dsn, FOUND, new_id(), kind, difference, status, "Restaurant")
+        change(dsn, FOUND, new_id(), kind, difference, status, "Grocery Shopping")
     found = demo("--json", "ledger", "clearing").json
     told = {each["kind"]: (each["from_3_days"], each["total"]) for each in found}
     assert told == {

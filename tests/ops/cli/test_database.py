@@ -122,7 +122,7 @@ def test_the_demo_is_seeded_once(shell: Shell) -> None:
 def test_a_seeding_that_was_interrupted_is_finished(shell: Shell) -> None:
     """Everybody's ids are derived, so a second run takes up where the first one broke off."""
     with shell.running("seed-demo") as process:
-        while process.poll() is None and head(dsn(shell)) < 12:
+        while process.poll() is None and head(dsn(shell)) < 24:
             pass
         process.kill()
         process.wait()

@@ -18,9 +18,9 @@ def test_the_demo_holds(demo: Shell) -> None:
     ran = demo("ledger", "check")
     assert (ran.code, ran.err) == (0, "")
     assert ran.lines == [
-        "GBP  customers 2500.00  clearing:LEDGERBANK:GBP -1640.00  opening:GBP -860.00"
+        "GBP  customers 2500.00  clearing:TEST_BANK_UK:GBP -1640.00  opening:GBP -860.00"
         "  sum 0.00  ok",
-        "USD  customers 1500.00  clearing:LEDGERBANK:USD -54.50  opening:USD -1445.50"
+        "USD  customers 1500.00  clearing:DEMO_BANK_US:USD -54.50  opening:USD -1445.50"
         "  sum 0.00  ok",
         "invariants    ok  I-1 … I-12, I-16",
     ]
@@ -209,10 +209,10 @@ def test_the_trial_balance(demo: Shell) -> None:
     assert ran.code == 0
     assert [line.split() for line in ran.lines] == [
         ["CURRENCY", "CODE", "DEBIT", "TOTAL", "CREDIT", "TOTAL", "BALANCE"],
-        ["GBP", "clearing:LEDGERBANK:GBP", "1700.00", "60.00", "-1640.00"],
+        ["GBP", "clearing:TEST_BANK_UK:GBP", "1700.00", "60.00", "-1640.00"],
         ["GBP", "customers:GBP", "60.00", "2560.00", "2500.00"],
         ["GBP", "opening:GBP", "860.00", "0.00", "-860.00"],
-        ["USD", "clearing:LEDGERBANK:USD", "200.00", "145.50", "-54.50"],
+        ["USD", "clearing:DEMO_BANK_US:USD", "200.00", "145.50", "-54.50"],
         ["USD", "customers:USD", "145.50", "1645.50", "1500.00"],
         ["USD", "opening:USD", "1445.50", "0.00", "-1445.50"],
     ]

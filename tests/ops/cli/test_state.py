@@ -44,12 +44,12 @@ def test_every_version_and_every_time_can_be_shown(demo: Shell) -> None:
 
 
 def test_two_versions_are_compared(demo: Shell) -> None:
-    changes = demo("--json", "state", STREAM, "--diff", "1", "2").json
+    changes = demo("--json", "state", STREAM, "--diff", "1", "3").json
     found = {each["field"]: (each["before"], each["after"]) for each in changes}
-    assert found["version"] == (1, 2)
-    assert found["balance"] == (0, CHECKING.opening_balance)
+    assert found["version"] == (1, 3)
+    assert found["balance"] == (0, CHECKING.mirrored.opening)
     assert demo("--json", "state", STREAM, "--diff", "2", "2").json == []
-    heads = demo("state", STREAM, "--diff", "1", "2").lines[0].split()
+    heads = demo("state", STREAM, "--diff", "1", "3").lines[0].split()
     assert heads == ["FIELD", "BEFORE", "AFTER"]
     updated = demo("--json", "state", STREAM, "--version", "2").json["updated_at"]
     assert demo("--json", "state", STREAM, "--diff", "1", updated).json

@@ -5,7 +5,8 @@ from html import unescape
 
 import pytest
 
-from tests.ops.sandbox_bank.customer import BACK, Sandbox, returned
+from ops.sandbox_bank.initial import GROCERIES, lasting_refresh
+from tests.ops.sandbox_bank.customer import BACK, Holder, Sandbox, returned
 
 
 def test_a_code_is_good_once_and_its_second_use_ends_everything(sandbox: Sandbox) -> None:
@@ -145,3 +146,26 @@ def test_secrets_are_not_in_the_journal(sandbox: Sandbox) -> None:
     assert "sandbox-secret" not in told
     assert holder.tokens["refresh_token"] not in told
     assert "***" in told
+
+
+def test_the_demos_consents_last(sandbox: Sandbox) -> None:
+    """A demo of any age gets access, as often as it wants, after a reset too."""
+    for _ in range(2):
+        for username in ("alice123", "bob456"):
+            lasting = lasting_refresh(username)
+            tokens = [sandbox.refresh(lasting).json() for _ in range(2)]
+            assert {each["refresh_token"] for each in tokens} == {lasting}
+            for each in tokens:
+                [account] = Holder(sandbox, each).ask("GET", "/accounts").json()["accounts"]
+                assert account["id"].startswith(f"acc_{username[:3]}")
+        sandbox.control("POST", "/clock", advance_seconds=2 * 365 * 86_400)
+    sandbox.control("POST", "/reset")
+    assert sandbox.refresh(lasting_refresh("alice123")).is_success
+    assert sandbox.refresh("another").status_code == 400
+
+
+def test_what_the_demo_has_paid_is_not_paid_again(sandbox: Sandbox) -> None:
+    again = sandbox.holder().pay(GROCERIES, 10_000)
+    assert (again.status_code, again.json()["status"]) == (200, "settled")
+    assert again.json()["transaction_id"] == "tx_alice_groceries"
+    assert sandbox.holder().booked() == 150_000

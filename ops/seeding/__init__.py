@@ -1,0 +1,1 @@
+"""Seeding: demo data made by ordinary commands; a second run changes nothing."""
