@@ -140,6 +140,8 @@ def test_up_serves_every_route_and_stops_without_a_trace(folder: Path) -> None:
     with started(folder, port) as running:
         for person in PEOPLE:
             assert person.email in running.said()
+        the_bank_knows_everybody(running.url)
+        moved = move_something(running.url)
         asked = 0
         for ask, answer in answers_of(running.url):
             there = answer.status_code not in {405, 500}
@@ -153,7 +155,6 @@ def test_up_serves_every_route_and_stops_without_a_trace(folder: Path) -> None:
         assert re.search(r"already running .*process \d+", second.said())
         assert running.process.poll() is None
         assert ready(running.url)
-        moved = move_something(running.url)
         assert "job.broke" not in running.said()
     with started(folder, port) as running:
         assert status_of(running.url, moved) == "COMPLETED"
@@ -177,6 +178,33 @@ def status_of(url: str, payment: str) -> str:
     try:
         alice = Person(door, ALICE.email, ALICE.password)
         return str(alice.get(f"/api/payments/{payment}")["status"])
+    finally:
+        door.close()
+
+
+def the_bank_knows_everybody(url: str) -> None:
+    """Wait for the first syncs: they find nothing that is not known."""
+    door = Door([url])
+    try:
+        for person, balance in ((ALICE, "1500.00"), (BOB, "2500.00")):
+            signed_in = Person(door, person.email, person.password)
+
+            def is_read(asking: Person = signed_in) -> bool:
+                [connection] = asking.get("/api/bank-connections")
+                assert connection["status"] == "ACTIVE", connection
+                return connection["last_sync_at"] is not None
+
+            eventually(is_read, "the first sync", lambda: person.email)
+            [account] = signed_in.get("/api/accounts")
+            assert (account["balance"], account["held"]) == (balance, "0.00")
+        auditor = Person(door, AUDITOR.email, AUDITOR.password)
+        assert auditor.get("/api/reconciliation") == []
+        books = {each["currency"]: each["rows"] for each in auditor.get("/api/ledger/trial-balance")}
+        for currency, code, owed in (
+            ("USD", "clearing:DEMO_BANK_US:USD", "-54.50"),
+            ("GBP", "clearing:TEST_BANK_UK:GBP", "-1640.00"),
+        ):
+            assert {each["code"]: each["balance"] for each in books[currency]}[code] == owed
     finally:
         door.close()
 

@@ -21,7 +21,7 @@ KEYS = {
     "JWT_SECRET": "a secret of tokens that only tests of verbs know",
     "INDEX_KEY": base64.b64encode(b"i" * 32).decode(),
     "DATA_KEY_ENCRYPTION_KEYS": f"k1:{base64.b64encode(bytes(32)).decode()}",
-    "TOKEN_ENCRYPTION_KEYS": f"t1:{base64.b64encode(bytes(32)).decode()}",
+    "TOKEN_ENCRYPTION_KEYS": f"k1:{base64.b64encode(bytes(32)).decode()}",
 }
 CHEAP = {"LEDGERBANK_ENV": "test", "LOG_LEVEL": "warning", "ARGON2_MEMORY_KIB": "8"}
 
