@@ -63,4 +63,3 @@ async def seed(settings: Settings, dsn: str) -> Seeded:
             return await Seeding(books.ledger, books.pool, passwords, ring, index_key).run()
     finally:
         passwords.close()
-

@@ -194,12 +194,13 @@ def the_bank_knows_everybody(url: str) -> None:
                 assert connection["status"] == "ACTIVE", connection
                 return connection["last_sync_at"] is not None
 
-            eventually(is_read, "the first sync", lambda: person.email)
+            eventually(is_read, "the first sync")
             [account] = signed_in.get("/api/accounts")
             assert (account["balance"], account["held"]) == (balance, "0.00")
         auditor = Person(door, AUDITOR.email, AUDITOR.password)
         assert auditor.get("/api/reconciliation") == []
-        books = {each["currency"]: each["rows"] for each in auditor.get("/api/ledger/trial-balance")}
+        listed = auditor.get("/api/ledger/trial-balance")
+        books = {each["currency"]: each["rows"] for each in listed}
         for currency, code, owed in (
             ("USD", "clearing:DEMO_BANK_US:USD", "-54.50"),
             ("GBP", "clearing:TEST_BANK_UK:GBP", "-1640.00"),
