@@ -1,5 +1,6 @@
 """`ledgerbank audit`: whoever changes the log is found out, and where (AC-93)."""
 
+import asyncio
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -9,18 +10,25 @@ import msgspec
 import psycopg
 import pytest
 
+from ledger.commands.bank import RegisterBank
+from ledger.commands.command import Context
+from ledger.events.recorded import SYSTEM
+from ledger.identity import new_id
+from ops.composition import open_books
 from ops.embedded.postgres import Place
+from ops.settings import Settings, read_settings
 from ops.settings.generated import signing_key
 from schema.postgres import connect
 from schema.sealing import seal_all
 from schema.signatures import public_pem, signer_of
-from tests.ops.cli.conftest import copied
+from tests.ops.cli.conftest import CHEAP, KEYS, copied
 from tests.ops.cli.shell import Ran, Shell
 
 AUDIT_KEY = signing_key()
 SIGNER = signer_of(AUDIT_KEY)
 THIEF = signer_of(signing_key())
 SEALED = (30, 47, 70)
+BANKS = 30
 KEPT = ("events", "head", "checkpoints", "tree", "audit_keys")
 LATER = "2999-01-01T00:00:00.000000Z"
 Row = tuple[Any, ...]
@@ -31,6 +39,7 @@ def sealed(postgres_server: Place, demo_template: str) -> Iterator[str]:
     """Give a log of seventy events that was sealed three times, with a copy to put back."""
     with copied(postgres_server, demo_template) as name:
         dsn = postgres_server.url(name)
+        asyncio.run(prolong(read_settings({**KEYS, **CHEAP, "DATABASE_URL": dsn}), dsn))
         with tampering(dsn) as owner:
             owner.execute("DELETE FROM log.events WHERE position > 70")
             for size in SEALED:
@@ -40,6 +49,15 @@ def sealed(postgres_server: Place, demo_template: str) -> Iterator[str]:
             for table in KEPT:
                 owner.execute(f"CREATE TABLE kept.{table} AS TABLE log.{table}".encode())
         yield dsn
+
+
+async def prolong(settings: Settings, dsn: str) -> None:
+    """Let more happen than a demo has in it."""
+    async with open_books(settings, dsn) as books:
+        for number in range(BANKS):
+            code = f"BANK_{number}"
+            bank = RegisterBank(bank_id=new_id(), name=code, code=code, country="GB")
+            await books.ledger.handle(bank, Context(actor=SYSTEM, correlation_id="more"))
 
 
 @pytest.fixture
@@ -125,8 +143,8 @@ TAMPERED: dict[str, tuple[tuple[str, ...], list[tuple[str, int, int | None]]]] =
         [("chain", 61, None), ("roots", 48, 70)],
     ),
     "a row deleted": (
-        ("DELETE FROM log.events WHERE position = 50",),
-        [("events", 50, 50)],
+        ("DELETE FROM log.events WHERE position = 69",),
+        [("events", 69, 69)],
     ),
     "rows swapped": (
         ("UPDATE log.events SET position = position + 1000 WHERE position IN (61, 62)",
