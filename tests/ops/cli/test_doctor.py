@@ -16,6 +16,20 @@ from tests.ops.cli.shell import Shell
 
 EXPECTED = {"seals", "scheduler", "relay", "backups"}
 """What is not as it should be where nothing runs."""
+JOB = """
+INSERT INTO work.jobs (id, queue, actor, state, priority, max_attempts, subject_type, subject_id,
+    correlation_id, cause, inserted_at, scheduled_at, lease_until, lease_token)
+SELECT gen_random_uuid(), 'sync', 'sync_connection', '{0}', 0, 3, 'connection', '-', '-', '-',
+    now(), now() - interval '11 minutes', lease, CASE WHEN lease IS NULL THEN NULL
+    ELSE gen_random_uuid() END
+FROM (SELECT ({1})::timestamptz) AS given (lease)
+"""
+DEAD_LETTER = """
+INSERT INTO work.dead_letters (id, job_id, queue, actor, subject_type, subject_id, reason, category,
+    attempts, died_at, priority, correlation_id, arguments)
+VALUES (gen_random_uuid(), gen_random_uuid(), 'sync', 'sync_connection', 'connection', '-',
+    'service_unavailable', 'system', 3, now(), 0, '-', '{{}}')
+""".format()
 
 
 def dsn(shell: Shell) -> str:
@@ -54,6 +68,16 @@ def test_where_all_is_well_nothing_is_found(demo: Shell) -> None:
          " log.data_keys)", "keys", "ledgerbank config check"),
         ("UPDATE read.trial_balance SET debit_total = debit_total + 1 WHERE code = 'customers:USD'"
          , "books", "ledgerbank ledger check"),
+        ("UPDATE read.checkpoints SET paused_at = now() WHERE projection = 'users'", "projections",
+         "ledgerbank projections resume users"),
+        ("UPDATE log.head SET recorded_at = '2999-01-01T00:00:00.000000Z'", "clock",
+         "chronyc makestep"),
+        ("UPDATE work.relay SET position = 0", "relay", "ledgerbank worker"),
+        ("UPDATE work.scheduler SET lease_until = now() - interval '2 minutes'", "scheduler",
+         "ledgerbank scheduler"),
+        (JOB.format("executing", "now() - interval '2 minutes'"), "jobs", "ledgerbank worker"),
+        (JOB.format("available", "NULL"), "jobs", "ledgerbank worker --queues sync"),
+        (DEAD_LETTER, "dead letters", "ledgerbank jobs dead --queue sync"),
         ("DELETE FROM migrations.applied WHERE name = (SELECT max(name) FROM migrations.applied)",
          "migrations", "ledgerbank migrate"),
     ],
