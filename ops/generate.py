@@ -5,6 +5,7 @@ A process of its own: `python -m ops.generate EVENTS`, with the product's enviro
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 
 import uvloop
@@ -21,7 +22,7 @@ from ledger.commands.payment import (
 )
 from ledger.commands.session import StartSession
 from ledger.commands.transfer import MakeTransfer
-from ledger.errors import Reason
+from ledger.errors import Reason, Refused
 from ledger.events.event import Private
 from ledger.events.recorded import SYSTEM
 from ledger.identity import new_id
@@ -34,6 +35,7 @@ AT_ONCE = 128
 EVENTS_PER_PERSON = 200
 PEOPLE_MIN, PEOPLE_MAX = 4, 5_000
 STEPS = 100
+PAUSE_SECONDS, PATIENCE_SECONDS = 0.5, 60.0
 ACCOUNTS_EACH = 3
 FAR_FUTURE = "2999-12-31T23:59:59.000000Z"
 DAY = (
@@ -49,6 +51,7 @@ class Life:
     def __init__(self, books: Books, people: tuple[Owner, ...], events: int) -> None:
         self.books, self.people, self.events = books, people, events
         self.draw = Draw(events)
+        self.refused_since: float | None = None
 
     @property
     def position(self) -> int:
@@ -59,7 +62,20 @@ class Life:
     async def go_on(self, until: int) -> None:
         """Let one thing happen after the other up to a position, and let the others tell it."""
         while self.position < until:
-            await self.happen(self.draw.one(DAY), self.draw.one(self.people))
+            try:
+                await self.happen(self.draw.one(DAY), self.draw.one(self.people))
+            except Refused as refused:
+                if refused.reason is not Reason.SERVICE_UNAVAILABLE or self.out_of_patience():
+                    raise
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                self.refused_since = None
+
+    def out_of_patience(self) -> bool:
+        """Say whether nothing has happened for a minute, because the house is too busy."""
+        now = time.monotonic()
+        self.refused_since = self.refused_since or now
+        return now > self.refused_since + PATIENCE_SECONDS
 
     async def happen(self, what: str, who: Owner) -> None:
         """Let one thing happen to somebody."""

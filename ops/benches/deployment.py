@@ -144,9 +144,16 @@ def deployed(parent: Path | None) -> Iterator[Deployment]:
     folder = Path(tempfile.mkdtemp(prefix="ledgerbank-bench-", dir=parent))
     folder.chmod(0o711)
     try:
-        with postgres.postgres(folder) as server, valkey.valkey(folder) as broker:
-            with connect(server.url(postgres.OWNER)) as connection:
-                durable(connection)
-            yield Deployment(folder, server, broker.url)
+        with kept(folder) as deployment:
+            yield deployment
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def kept(folder: Path) -> Iterator[Deployment]:
+    """Start durable servers on the data in `folder`, which stays there."""
+    with postgres.postgres(folder) as server, valkey.valkey(folder) as broker:
+        with connect(server.url(postgres.OWNER)) as connection:
+            durable(connection)
+        yield Deployment(folder, server, broker.url)
