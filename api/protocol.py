@@ -26,6 +26,8 @@ from ledger.errors import Reason, Refused
 
 SLACK_BYTES = 8_192
 """Room for what the size rules do not count: white space, line ends, the request line."""
+UNREAD_BYTES_MIN = 65_536
+"""So much of a body that was refused is let in at least: it was on its way."""
 PIPELINED_MAX = 32
 """How many requests of one connection may wait for the one that is being answered."""
 CODING = b"transfer-encoding"
@@ -138,7 +140,7 @@ class Protocol(PatientProtocol):
         """Collect the body; of one that nobody reads any more only so much is let in."""
         if self.cycle.response_complete:
             self.unread_bytes += len(body)
-            if self.unread_bytes > self.wire.limits.body_bytes:
+            if self.unread_bytes > max(self.wire.limits.body_bytes, UNREAD_BYTES_MIN):
                 self.hang_up()
             return
         super().on_body(body)

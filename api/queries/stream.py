@@ -90,7 +90,8 @@ async def pieces(
     """Yield frames until the stream ends, and why it does."""
     feed = call.use(Feed)
     async with opened(call, "sse", call.headers) as stream:
-        listener = Listener(wanted, after or 0)
+        now = await call.use(Freshness).head() if after is None else after
+        listener = Listener(wanted, begins_after=now)
         with feed.listening(listener):
             until = feed.position
             yield KEEP_ALIVE

@@ -26,7 +26,10 @@ def text(raw: str) -> str:
 
 
 def path(raw: str) -> Path:
-    return Path(raw).expanduser()
+    try:
+        return Path(raw).expanduser()
+    except RuntimeError as homeless:
+        raise ValueError("must not begin with the home of somebody unknown") from homeless
 
 
 def flag(raw: str) -> bool:

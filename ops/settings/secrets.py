@@ -52,7 +52,7 @@ def signing_pem(raw: str) -> str:
     try:
         pem = raw if "-----BEGIN" in raw else Path(raw).expanduser().read_text()
         private_pem(pem)
-    except (OSError, UnicodeDecodeError, UnusableKey) as failure:
+    except (OSError, RuntimeError, UnicodeDecodeError, UnusableKey) as failure:
         raise ValueError("must be an Ed25519 private key in PEM, or the path of one") from failure
     return pem
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from tests.journeys.listening import Heard, listening
 from tests.journeys.people import Person, Town
@@ -86,6 +87,19 @@ def test_whoever_comes_back_misses_nothing_and_hears_nothing_twice(
         *(f"{998.99 - number * 0.01:.2f}" for number in range(50)),
         "996.50",
     ]
+
+
+def test_a_stream_begins_with_what_happens_once_it_is_open(
+    system: System, town: Town, customer: Person
+) -> None:
+    account = town.account(customer)
+    with ExitStack() as stack:
+        with system.paused("projections"):
+            customer.payment(account, "1.00")
+            ear = stack.enter_context(listening(customer, ledger_consistency="eventual"))
+        later = customer.payment(account, "2.00")
+        [created] = ear.until("payment_created")
+    assert created.data["payment_id"] == later["id"]
 
 
 def test_a_stream_ends_when_its_caller_may_not_listen_any_more(town: Town) -> None:

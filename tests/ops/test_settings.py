@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ops.settings import Settings, SettingsRefused, current_settings, read_settings
@@ -324,6 +324,7 @@ def test_words_of_a_connection_string_are_masked_too() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted(SETTINGS)), st.text(max_size=40), max_size=6))
+@example({"DATA_DIR": "~nobody-here/data"})
 def test_any_environment_is_read_or_refused(environment: dict[str, str]) -> None:
     secret = {name: "s3cret-word" for name, setting in SETTINGS.items() if setting.secret}
     with suppress(SettingsRefused):
