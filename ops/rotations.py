@@ -4,6 +4,7 @@ A key that was generated is replaced by a generated one. A key that is kept else
 there first; what is left to do here is done with the one that is given now.
 """
 
+from time import monotonic, sleep
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from schema.postgres import connect
 from schema.seals import KeyEncryptionKeys, WrappedKey
 
 BATCH_ROWS = 1_000
+LEAVING_SECONDS, LOOK_SECONDS = 1.0, 0.02
 
 
 class StillRunning(Exception):
@@ -168,7 +170,16 @@ def refuse_company(dsn: str) -> None:
 
 
 def company(connection: Connection[Any]) -> int:
-    """Return how many others are connected with the database."""
+    """Return how many others stay connected with the database; who is leaving has a second."""
+    deadline = monotonic() + LEAVING_SECONDS
+    while (others := connected(connection)) and monotonic() < deadline:
+        sleep(LOOK_SECONDS)
+    return others
+
+
+def connected(connection: Connection[Any]) -> int:
+    """Return how many others are connected with the database now."""
+    connection.execute(LOOK_AGAIN)
     row = connection.execute(COMPANY).fetchone()
     return 0 if row is None else int(row[0])
 
@@ -185,6 +196,7 @@ WHERE key.kid = made.kid
 """
 AUDIT_KEYS = b"SELECT key_id FROM log.audit_keys ORDER BY key_id"
 SIGNED_LAST = b"SELECT key_id FROM log.checkpoints ORDER BY tree_size DESC LIMIT 1"
+LOOK_AGAIN = b"SELECT pg_stat_clear_snapshot()"
 COMPANY = b"""
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()

@@ -3,13 +3,14 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from select import select
 from time import monotonic, sleep
 
 import pytest
 
 from api.app import create_app
 from api.consistency import Freshness
-from api.wire import Deadlines, Wire
+from api.wire import Deadlines, Limits, Wire
 from tests.api.desk import THINGS, Paused, authenticate, things_uses
 from tests.api.serving import Served, read_answers, serving
 from tests.api.test_protocol import check
@@ -158,6 +159,16 @@ def test_a_body_may_not_drip_on_behind_its_answer(hasty: Served) -> None:
         except ConnectionResetError:
             return
     assert [answer.status for answer in answers] in ([401], [])
+
+
+def test_the_rest_of_a_body_too_large_may_follow_its_answer(paused: Paused) -> None:
+    wire = Wire(limits=Limits(body_bytes=100))
+    app = create_app(THINGS, things_uses(paused), authenticate=authenticate, wire=wire)
+    with serving(app, wire) as served, served.connect() as connection:
+        connection.sendall(POST)
+        assert select([connection], [], [], LONG)[0], "it is answered before the body is there"
+        connection.sendall(b"a" * 1_000 + GET)
+        assert [answer.status for answer in read_answers(connection)] == [413, 200]
 
 
 def test_a_client_that_is_answered_slowly_is_not_late(hasty: Served, paused: Paused) -> None:

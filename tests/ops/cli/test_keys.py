@@ -1,6 +1,7 @@
 """`ledgerbank keys`: ids are told and keys never; a generated secret is replaced by a new one."""
 
 from base64 import b64encode
+from threading import Timer
 from time import time
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from api.tokens import Bearer, TokenKeys
 from ledger.errors import Refused
 from ledger.identity import new_id
+from ops.rotations import StillRunning, refuse_company
 from ops.sealing import signer
 from ops.settings import read_settings
 from ops.settings.generated import signing_key
@@ -233,3 +235,11 @@ def kept_of(shell: Shell) -> list[tuple[str, str, bytes, bytes | None]]:
     with psycopg.connect(shell.environment["DATABASE_URL"]) as connection:
         query = "SELECT connection_id::text, key_id, access, refresh FROM log.bank_tokens"
         return connection.execute(query).fetchall()
+
+
+def test_who_is_just_leaving_is_waited_for(database: str) -> None:
+    leaving = psycopg.connect(database)
+    with pytest.raises(StillRunning):
+        refuse_company(database)
+    Timer(0.2, leaving.close).start()
+    refuse_company(database)
